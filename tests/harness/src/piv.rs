@@ -1,0 +1,175 @@
+//! A PIV card (SP 800-73-4): the application of the crate `piv-authenticator` behind a card's operating system.
+//!
+//! The application's types live on a thread of the card's own; [`PivCard`] is the handle that a reader holds. Any number of cards
+//! live side by side in one process.
+//!
+//! What the operating system does on top of the application (`command_layer`):
+//! - selection of two applications, by AID or right-truncated AID: PIV and a dummy one ([`DUMMY_AID`]);
+//! - key import for every key reference and in Yubico's format, metadata, serial number and version;
+//! - a retry counter in the answer to a wrong CHANGE REFERENCE DATA;
+//! - refusals where the application would crash or be lax: a number as large as the modulus, an algorithm that is not the key's.
+
+mod command_layer;
+mod dispatch;
+mod key_material;
+mod metadata;
+mod platform;
+mod prepared;
+mod system;
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+
+use rand_core::{OsRng, RngCore};
+
+use crate::card::{Atr, VirtualCard, historical_bytes, status};
+
+pub use key_material::PrivateKey;
+
+/// The AID of the PIV card application with its version (SP 800-73-4 part 1 2.2).
+pub const PIV_AID: [u8; 11] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
+
+/// The AID of a second application that answers 6D00 to everything: what another program may select.
+pub const DUMMY_AID: [u8; 8] = [0xF0, 0x43, 0x41, 0x52, 0x44, 0x45, 0x41, 0x01];
+
+/// What kind of PIV card to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PivOptions {
+    /// Whether the card takes extended length APDUs and says so in its ATR. Otherwise: command chaining, 61XX, 6700 for extended ones.
+    pub extended_length: bool,
+    /// Whether the card knows Yubico's GET VERSION, GET SERIAL, GET METADATA, RESET and SET MANAGEMENT KEY (else 6D00).
+    ///
+    /// IMPORT KEY (INS FE) stays, as the card's own personalisation command.
+    pub yubico_extensions: bool,
+    /// Whether the key history object 5FC10C exists (SP 800-73-4 part 1 3.3.3).
+    pub key_history: bool,
+    /// Whether the discovery object 7E exists (SP 800-73-4 part 1 3.3.2).
+    pub discovery_object: bool,
+    /// Whether SELECT of the application that is already selected leaves the security status alone, as SP 800-73-4 part 2 3.1.1 has it;
+    /// a YubiKey drops it.
+    pub reselect_keeps_login: bool,
+    /// Whether the PIV application is selected after reset; otherwise everything but SELECT is 6D00 until it is.
+    pub implicitly_selected: bool,
+    /// What GET VERSION answers.
+    pub version: [u8; 3],
+    /// What GET SERIAL answers; random if `None`.
+    pub serial: Option<u32>,
+    /// The GUID in the CHUID that the card is born with; random if `None`.
+    pub guid: Option<[u8; 16]>,
+    /// The seed of the card's random numbers, for cards that must be equal; the operating system's entropy if `None`.
+    pub seed: Option<[u8; 32]>,
+    /// An answer to reset in place of the one that fits `extended_length`.
+    pub atr: Option<Vec<u8>>,
+}
+
+impl Default for PivOptions {
+    fn default() -> Self {
+        Self {
+            extended_length: true,
+            yubico_extensions: true,
+            key_history: true,
+            discovery_object: true,
+            reselect_keeps_login: true,
+            implicitly_selected: false,
+            version: [5, 4, 3],
+            serial: None,
+            guid: None,
+            seed: None,
+            atr: None,
+        }
+    }
+}
+
+impl PivOptions {
+    /// A card that announces and takes extended length.
+    pub fn extended() -> Self {
+        Self::default()
+    }
+
+    /// A card that takes short APDUs only.
+    pub fn short() -> Self {
+        Self { extended_length: false, ..Self::default() }
+    }
+
+    /// A card with nothing beyond SP 800-73-4.
+    pub fn plain() -> Self {
+        Self { yubico_extensions: false, ..Self::default() }
+    }
+}
+
+enum Job {
+    /// Cold reset, warm reset or power off: they all lose volatile state and nothing else.
+    LoseVolatileState,
+    Transmit(Vec<u8>),
+}
+
+/// A PIV card; its state ends with this value.
+pub struct PivCard {
+    atr: Vec<u8>,
+    jobs: Option<Sender<Job>>,
+    answers: Receiver<Vec<u8>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl PivCard {
+    /// Makes a fresh card: PIN 123456, PUK 12345678, management key 0102030405060708 three times (3DES), no key but one in 9E.
+    pub fn new(options: PivOptions) -> Self {
+        let atr = options.atr.clone().unwrap_or_else(|| {
+            Atr::t1(&historical_bytes(options.extended_length, "Cardea")).to_bytes()
+        });
+        let seed = options.seed.unwrap_or_else(random);
+        let guid = options.guid.unwrap_or_else(random);
+        let serial = options.serial.unwrap_or_else(|| u32::from_be_bytes(random()) & 0x00FF_FFFF);
+        let (jobs, incoming) = channel();
+        let (outgoing, answers) = channel();
+        let thread = Builder::new()
+            .name("piv-card".into())
+            .stack_size(16 * 1024 * 1024)
+            .spawn(move || system::live(&options, seed, guid, serial, &incoming, &outgoing))
+            .expect("a thread for the card");
+        Self { atr, jobs: Some(jobs), answers, thread: Some(thread) }
+    }
+
+    fn ask(&self, job: Job) -> Option<Vec<u8>> {
+        self.jobs.as_ref()?.send(job).ok()?;
+        self.answers.recv().ok()
+    }
+}
+
+impl VirtualCard for PivCard {
+    fn atr(&self) -> Vec<u8> {
+        self.atr.clone()
+    }
+
+    fn power_on(&mut self) {
+        self.ask(Job::LoseVolatileState);
+    }
+
+    fn reset(&mut self) {
+        self.ask(Job::LoseVolatileState);
+    }
+
+    fn power_off(&mut self) {
+        self.ask(Job::LoseVolatileState);
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
+        self.ask(Job::Transmit(command.to_vec()))
+            .unwrap_or_else(|| status::NO_PRECISE_DIAGNOSIS.to_be_bytes().to_vec())
+    }
+}
+
+impl Drop for PivCard {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    OsRng.fill_bytes(&mut bytes);
+    bytes
+}

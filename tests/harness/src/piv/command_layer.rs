@@ -1,0 +1,254 @@
+//! What the card adds to the commands of the PIV application, and where it refuses what the application would not.
+
+use super::key_material::PrivateKey;
+use super::metadata::{KeyOrigin, Metadata};
+use super::platform::{Answer, Running};
+use super::prepared::PreparedKey;
+use super::{PIV_AID, PivOptions};
+use crate::card::{Command, status};
+
+/// The PUK's retry counter when full; the application sets the same number.
+const PUK_RETRIES: u8 = 3;
+
+/// The discovery object's tag (SP 800-73-4 part 1 3.3.2).
+const DISCOVERY_OBJECT: &[u8] = &[0x7E];
+
+/// The key history object's tag (SP 800-73-4 part 1 3.3.3).
+const KEY_HISTORY_OBJECT: &[u8] = &[0x5F, 0xC1, 0x0C];
+
+/// The commands of the PIV application between the operating system and the application itself.
+pub(super) struct CommandLayer {
+    options: PivOptions,
+    serial: u32,
+    prepared: PreparedKey,
+    metadata: Metadata,
+    puk_retries: u8,
+    /// The content of the key history object once it has been written; the application makes up its own.
+    key_history: Option<Vec<u8>>,
+}
+
+impl CommandLayer {
+    pub(super) fn new(options: &PivOptions, serial: u32, prepared: PreparedKey) -> Self {
+        Self {
+            options: options.clone(),
+            serial,
+            prepared,
+            metadata: Metadata::default(),
+            puk_retries: PUK_RETRIES,
+            key_history: None,
+        }
+    }
+
+    /// SELECT of the application by its whole name; gives the application property template.
+    pub(super) fn select(&mut self, application: &mut dyn Running) -> Option<Answer> {
+        application.call(&command(0xA4, 0x04, 0x00, PIV_AID.to_vec()))
+    }
+
+    /// Processes one command; `None` means that the application crashed.
+    pub(super) fn call(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
+        let yubico = self.options.yubico_extensions;
+        match (command.instruction, command.p1, command.p2) {
+            (0x24, 0x00, 0x80) => self.change_pin(application, command),
+            (0x24, 0x00, 0x81) => self.try_puk(application, command),
+            (0x2C, 0x00, 0x80) => self.try_puk(application, command),
+            (0x47, 0x00, reference) => self.generate(application, command, reference),
+            (0x87, algorithm, reference) => self.general_authenticate(application, command, algorithm, reference),
+            (0xCB, 0x3F, 0xFF) => self.get_data(application, command),
+            (0xDB, 0x3F, 0xFF) => self.put_data(application, command),
+            (0x20 | 0x24 | 0x2C | 0x47 | 0xCB | 0xDB, _, _) => application.call(command),
+            (0xFE, algorithm, reference) => self.import(application, command, algorithm, reference),
+            (0xFD, 0x00, 0x00) if yubico => {
+                own(application, Answer::success(self.options.version.to_vec()))
+            }
+            (0xF8, _, _) if yubico => own(application, Answer::success(self.serial.to_be_bytes().to_vec())),
+            (0xF7, 0x00, reference) if yubico => self.get_metadata(application, reference),
+            (0xFB, _, _) if yubico => self.reset(application, command),
+            (0xFF, _, _) if yubico => self.set_management_key(application, command),
+            _ => own(application, Answer::status(status::INSTRUCTION_NOT_SUPPORTED)),
+        }
+    }
+
+    /// CHANGE REFERENCE DATA of the PIN: a wrong PIN is 63CX (SP 800-73-4 part 2 3.2.2); the application says 6300.
+    fn change_pin(&mut self, application: &mut dyn Running, change: &Command) -> Option<Answer> {
+        let answer = application.call(change)?;
+        if answer.is_success() {
+            self.metadata.pin_is_default = change.data[8..] == *b"123456\xFF\xFF";
+        }
+        if answer.status != 0x6300 {
+            return Some(answer);
+        }
+        let retries = application.call(&command(0x20, 0x00, 0x80, Vec::new()))?;
+        Some(match retries.status {
+            0x63C0 => Answer::status(status::AUTHENTICATION_METHOD_BLOCKED),
+            word => Answer::status(word),
+        })
+    }
+
+    /// CHANGE REFERENCE DATA of the PUK and RESET RETRY COUNTER: a wrong PUK is 63CX, a blocked one 6983.
+    fn try_puk(&mut self, application: &mut dyn Running, attempt: &Command) -> Option<Answer> {
+        let answer = application.call(attempt)?;
+        if answer.is_success() {
+            self.puk_retries = PUK_RETRIES;
+            match attempt.instruction {
+                0x24 => self.metadata.puk_is_default = attempt.data[8..] == *b"12345678",
+                _ => self.metadata.pin_is_default = attempt.data[8..] == *b"123456\xFF\xFF",
+            }
+        }
+        if answer.status != 0x6300 && answer.status & 0xFFF0 != 0x63C0 {
+            return Some(answer);
+        }
+        if self.puk_retries == 0 {
+            return Some(Answer::status(status::AUTHENTICATION_METHOD_BLOCKED));
+        }
+        self.puk_retries -= 1;
+        Some(Answer::status(0x63C0 | u16::from(self.puk_retries)))
+    }
+
+    fn generate(&mut self, application: &mut dyn Running, command: &Command, reference: u8) -> Option<Answer> {
+        let answer = application.call(command)?;
+        if answer.is_success() {
+            let algorithm = find(&command.data, &[0xAC, 0x80]).and_then(|value| value.first().copied());
+            self.metadata.remember(reference, algorithm.unwrap_or(0), KeyOrigin::Generated, &answer.data);
+        }
+        Some(answer)
+    }
+
+    /// IMPORT KEY in Yubico's format: the key is prepared, and the application generates it.
+    fn import(
+        &mut self,
+        application: &mut dyn Running,
+        import: &Command,
+        algorithm: u8,
+        reference: u8,
+    ) -> Option<Answer> {
+        let Some(key) = PrivateKey::from_import(algorithm, &import.data) else {
+            return own(application, Answer::status(status::INCORRECT_DATA));
+        };
+        self.prepared.put(key.material());
+        let template = vec![0xAC, 0x03, 0x80, 0x01, algorithm];
+        let answer = application.call(&command(0x47, 0x00, reference, template));
+        self.prepared.take();
+        let answer = answer?;
+        if !answer.is_success() {
+            return Some(answer);
+        }
+        self.metadata.remember(reference, algorithm, KeyOrigin::Imported, &answer.data);
+        Some(Answer::success(Vec::new()))
+    }
+
+    /// GENERAL AUTHENTICATE: an algorithm that is not the key's is 6A86, a number not below the modulus 6A80.
+    fn general_authenticate(
+        &mut self,
+        application: &mut dyn Running,
+        command: &Command,
+        algorithm: u8,
+        reference: u8,
+    ) -> Option<Answer> {
+        let Some(key) = self.metadata.key(reference) else {
+            return application.call(command);
+        };
+        if key.algorithm != algorithm {
+            return own(application, Answer::status(status::INCORRECT_P1_P2));
+        }
+        let number = find(&command.data, &[0x7C, 0x81]).unwrap_or_default();
+        let too_large = key.modulus().is_some_and(|modulus| number.len() == modulus.len() && number >= modulus);
+        if !too_large {
+            return application.call(command);
+        }
+        // raw RSA of the application ends the program when the number is too large: it gets a zero in its place
+        let mut harmless = command.clone();
+        let start = harmless.data.len() - number.len();
+        match find(&harmless.data, &[0x7C, 0x81]).filter(|_| harmless.data.ends_with(number)) {
+            Some(_) => harmless.data[start..].fill(0),
+            None => return own(application, Answer::status(status::INCORRECT_DATA)),
+        }
+        let answer = application.call(&harmless)?;
+        Some(if answer.is_success() { Answer::status(status::INCORRECT_DATA) } else { answer })
+    }
+
+    fn get_data(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
+        let tag = find(&command.data, &[0x5C]).unwrap_or_default();
+        if tag == DISCOVERY_OBJECT && !self.options.discovery_object
+            || tag == KEY_HISTORY_OBJECT && !self.options.key_history
+        {
+            return own(application, Answer::status(status::NOT_FOUND));
+        }
+        match &self.key_history {
+            Some(content) if tag == KEY_HISTORY_OBJECT => own(application, Answer::success(content.clone())),
+            _ => application.call(command),
+        }
+    }
+
+    fn put_data(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
+        let answer = application.call(command)?;
+        if answer.is_success() && find(&command.data, &[0x5C]) == Some(KEY_HISTORY_OBJECT) {
+            // 5C 03 5FC10C, then 53 with the content: the object as GET DATA gives it
+            self.key_history = Some(command.data[5..].to_vec());
+        }
+        Some(answer)
+    }
+
+    fn get_metadata(&mut self, application: &mut dyn Running, reference: u8) -> Option<Answer> {
+        let verify = application.call(&command(0x20, 0x00, 0x80, Vec::new()))?;
+        let pin_retries = match verify.status {
+            word if word & 0xFFF0 == 0x63C0 => (word & 0x0F) as u8,
+            _ => 3,
+        };
+        let metadata = self.metadata.answer(reference, pin_retries, self.puk_retries, PUK_RETRIES);
+        Some(match metadata {
+            Some(data) => Answer::success(data),
+            None => Answer::status(status::REFERENCED_DATA_NOT_FOUND),
+        })
+    }
+
+    fn reset(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
+        let answer = application.call(command)?;
+        if answer.is_success() {
+            self.metadata = Metadata::default();
+            self.puk_retries = PUK_RETRIES;
+            self.key_history = None;
+        }
+        Some(answer)
+    }
+
+    fn set_management_key(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
+        let answer = application.call(command)?;
+        if let (true, [algorithm, _, _, key @ ..]) = (answer.is_success(), command.data.as_slice()) {
+            self.metadata.set_management_key(*algorithm, key);
+        }
+        Some(answer)
+    }
+}
+
+/// Answers in the application's place. The application sees a command all the same: 9C wants the PIN immediately before its use.
+fn own(application: &mut dyn Running, answer: Answer) -> Option<Answer> {
+    application.call(&command(0xFD, 0x00, 0x00, Vec::new()))?;
+    Some(answer)
+}
+
+fn command(instruction: u8, p1: u8, p2: u8, data: Vec<u8>) -> Command {
+    Command { class: 0, instruction, p1, p2, data, expected: 65536, extended: true }
+}
+
+/// The value of the data object at the end of a path of one-byte tags.
+pub(super) fn find<'d>(data: &'d [u8], path: &[u8]) -> Option<&'d [u8]> {
+    let mut value = data;
+    for tag in path {
+        value = objects(value).find(|(found, _)| found == tag)?.1;
+    }
+    Some(value)
+}
+
+/// The data objects in `data` with one-byte tags, as far as they are well-formed.
+pub(super) fn objects(mut data: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    std::iter::from_fn(move || {
+        let (tag, length, rest) = match data {
+            [tag, 0x82, high, low, rest @ ..] => (*tag, usize::from(u16::from_be_bytes([*high, *low])), rest),
+            [tag, 0x81, length, rest @ ..] | [tag, length @ ..=0x7F, rest @ ..] => (*tag, usize::from(*length), rest),
+            _ => return None,
+        };
+        let (value, after) = rest.split_at_checked(length)?;
+        data = after;
+        Some((tag, value))
+    })
+}

@@ -1,0 +1,103 @@
+//! GET METADATA, Yubico's INS F7: what the card knows about its keys and reference data.
+
+use std::collections::BTreeMap;
+
+use super::command_layer::{find, objects};
+
+/// Where a key came from, as GET METADATA says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyOrigin {
+    Generated = 1,
+    Imported = 2,
+}
+
+/// What is known about one asymmetric key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) algorithm: u8,
+    origin: KeyOrigin,
+    /// The inside of 7F49: 81 modulus and 82 exponent, or 86 point.
+    public: Vec<u8>,
+}
+
+impl Key {
+    /// The modulus of an RSA key.
+    pub(super) fn modulus(&self) -> Option<&[u8]> {
+        find(&self.public, &[0x81])
+    }
+}
+
+/// What is known about keys and reference data.
+#[derive(Debug)]
+pub(super) struct Metadata {
+    keys: BTreeMap<u8, Key>,
+    management_algorithm: u8,
+    management_is_default: bool,
+    pub(super) pin_is_default: bool,
+    pub(super) puk_is_default: bool,
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        Self {
+            keys: BTreeMap::new(),
+            management_algorithm: 0x03,
+            management_is_default: true,
+            pin_is_default: true,
+            puk_is_default: true,
+        }
+    }
+}
+
+impl Metadata {
+    /// Remembers a key by the answer that GENERATE ASYMMETRIC KEY PAIR gave for it.
+    pub(super) fn remember(&mut self, reference: u8, algorithm: u8, origin: KeyOrigin, answer: &[u8]) {
+        // 7F49 is the only two-byte tag here: seen from its second byte it is an object 49
+        let public = answer.get(1..).and_then(|inner| find(inner, &[0x49])).unwrap_or_default().to_vec();
+        self.keys.insert(reference, Key { algorithm, origin, public });
+    }
+
+    pub(super) fn key(&self, reference: u8) -> Option<&Key> {
+        self.keys.get(&reference)
+    }
+
+    pub(super) fn set_management_key(&mut self, algorithm: u8, key: &[u8]) {
+        self.management_algorithm = algorithm;
+        self.management_is_default = key == [1, 2, 3, 4, 5, 6, 7, 8].repeat(3);
+    }
+
+    /// The response data for a key reference, if there is something behind it.
+    pub(super) fn answer(&self, reference: u8, pin: u8, puk: u8, puk_total: u8) -> Option<Vec<u8>> {
+        match reference {
+            0x80 => Some(reference_data(self.pin_is_default, 3, pin)),
+            0x81 => Some(reference_data(self.puk_is_default, puk_total, puk)),
+            0x9B => {
+                let default = u8::from(self.management_is_default);
+                Some(vec![0x01, 1, self.management_algorithm, 0x02, 2, 0x00, 0x01, 0x05, 1, default])
+            }
+            _ => self.keys.get(&reference).map(|key| asymmetric(reference, key)),
+        }
+    }
+}
+
+fn reference_data(default: bool, total: u8, left: u8) -> Vec<u8> {
+    vec![0x01, 1, 0xFF, 0x05, 1, u8::from(default), 0x06, 2, total, left]
+}
+
+fn asymmetric(reference: u8, key: &Key) -> Vec<u8> {
+    // PIN policy: 1 never, 2 once, 3 always
+    let policy = match reference {
+        0x9C => 3,
+        0x9E => 1,
+        _ => 2,
+    };
+    let mut data = vec![0x01, 1, key.algorithm, 0x02, 2, policy, 0x01, 0x03, 1, key.origin as u8, 0x04];
+    match key.public.len() {
+        length @ 0..=0x7F => data.push(length as u8),
+        length @ 0x80..=0xFF => data.extend_from_slice(&[0x81, length as u8]),
+        length => data.extend_from_slice(&[0x82, (length >> 8) as u8, length as u8]),
+    }
+    debug_assert!(objects(&key.public).count() > 0);
+    data.extend_from_slice(&key.public);
+    data
+}
