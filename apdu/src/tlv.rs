@@ -1,7 +1,7 @@
 //! BER-TLV data objects (ISO 7816-4 5.2.2) with definite lengths, as cards send and take them.
 //!
 //! [`Reader`] is a bounded cursor: it never recurses, a child never reads past its parent, every error has its
-//! position in the outermost input. [`write`] and [`Builder`] encode with minimal (DER) lengths. Element lists
+//! position in the outermost input. [`write`](fn@write) and [`Builder`] encode with minimal (DER) lengths. Element lists
 //! are in [`list`].
 
 mod builder;
