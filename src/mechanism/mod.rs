@@ -1,0 +1,85 @@
+//! Mechanisms: what the host adds to the card's bare private-key operations.
+
+/// Hash functions computed on the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hash {
+    /// FIPS 180-4 SHA-1, 20 bytes.
+    Sha1,
+    /// FIPS 180-4 SHA-224, 28 bytes.
+    Sha224,
+    /// FIPS 180-4 SHA-256, 32 bytes.
+    Sha256,
+    /// FIPS 180-4 SHA-384, 48 bytes.
+    Sha384,
+    /// FIPS 180-4 SHA-512, 64 bytes.
+    Sha512,
+}
+
+/// RSASSA-PSS parameters (`CK_RSA_PKCS_PSS_PARAMS`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PssParameters {
+    /// Hash of the message.
+    pub hash: Hash,
+    /// Hash inside MGF1.
+    pub mgf: Hash,
+    /// Salt length in bytes.
+    pub salt_length: usize,
+}
+
+/// RSAES-OAEP parameters (`CK_RSA_PKCS_OAEP_PARAMS`), label copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OaepParameters {
+    /// Hash of the label.
+    pub hash: Hash,
+    /// Hash inside MGF1.
+    pub mgf: Hash,
+    /// The label (source data).
+    pub label: Vec<u8>,
+}
+
+/// Key derivation after Diffie-Hellman (`CK_EC_KDF_TYPE`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kdf {
+    /// The shared value itself.
+    Null,
+    /// ANSI X9.63 with this hash.
+    X963(Hash),
+}
+
+/// ECDH parameters (`CK_ECDH1_DERIVE_PARAMS`), copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EcdhParameters {
+    /// Key derivation function.
+    pub kdf: Kdf,
+    /// Shared data for the KDF.
+    pub shared_data: Vec<u8>,
+    /// The other party's public value: raw point or DER OCTET STRING.
+    pub public_data: Vec<u8>,
+}
+
+/// A mechanism with its parameters, judged and copied from the caller's memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mechanism {
+    /// CKM_RSA_PKCS.
+    RsaPkcs,
+    /// CKM_RSA_X_509.
+    RsaX509,
+    /// CKM_SHAn_RSA_PKCS.
+    RsaPkcsHash(Hash),
+    /// CKM_RSA_PKCS_PSS: the caller gives the digest.
+    RsaPss(PssParameters),
+    /// CKM_SHAn_RSA_PKCS_PSS.
+    RsaPssHash(PssParameters),
+    /// CKM_RSA_PKCS_OAEP.
+    RsaOaep(OaepParameters),
+    /// CKM_ECDSA: the caller gives the digest.
+    Ecdsa,
+    /// CKM_ECDSA_SHAn.
+    EcdsaHash(Hash),
+    /// CKM_EDDSA, pure Ed25519.
+    Eddsa,
+    /// CKM_ECDH1_DERIVE and CKM_ECDH1_COFACTOR_DERIVE (all curves here have cofactor 1 or clear it themselves).
+    Ecdh1(EcdhParameters),
+    /// CKM_SHAn.
+    Digest(Hash),
+}
