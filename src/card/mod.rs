@@ -1,0 +1,295 @@
+//! Floor 3, the card: what a driver must and may offer, in the card's own terms.
+//!
+//! Nothing here knows PC/SC or a `CK_*` type. A driver is a static entry in [`driver::DRIVERS`]; what it finds
+//! on a card is a [`CardApplication`], whose methods get a [`Channel`] inside an open transaction with the
+//! application selected.
+
+pub mod driver;
+pub mod key;
+pub mod piv;
+
+use thiserror::Error;
+
+use crate::channel::{Channel, ChannelError};
+use crate::secret::{Pin, SecretBytes};
+use cardea_apdu::StatusWord;
+use key::{KeyKind, PublicKey};
+
+/// Why a card operation failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum CardError {
+    /// The exchange itself failed.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// The card refused the command with a status word that has no more specific meaning here.
+    #[error("instruction {instruction:02X} was answered {status}")]
+    Status {
+        /// INS of the command.
+        instruction: u8,
+        /// SW1 SW2.
+        status: StatusWord,
+    },
+    /// The card's answer does not have the structure that the specification demands.
+    #[error("malformed {what} from the card")]
+    Malformed {
+        /// Which data object or answer.
+        what: &'static str,
+    },
+    /// The application has no such function.
+    #[error("not supported by this card")]
+    NotSupported,
+    /// The reference data were refused (63Cx).
+    #[error("PIN refused, {} tries left", .retries.map_or_else(|| "unknown".to_owned(), |n| n.to_string()))]
+    PinIncorrect {
+        /// Tries left, where the card says.
+        retries: Option<u8>,
+    },
+    /// The reference data are blocked (6983).
+    #[error("PIN blocked")]
+    PinBlocked,
+    /// The length of the PIN is outside what the card takes; nothing was sent.
+    #[error("PIN length out of range")]
+    PinLength,
+    /// The PIN has characters that the card cannot take; nothing was sent.
+    #[error("PIN has characters that the card does not take")]
+    PinInvalid,
+    /// The command needs a verified PIN (6982).
+    #[error("security status not satisfied")]
+    SecurityStatus,
+    /// The card's memory is full (6A84).
+    #[error("not enough memory on the card")]
+    Memory,
+    /// The object or key does not exist on the card.
+    #[error("not found on the card")]
+    NotFound,
+    /// The input has a length or value that the operation cannot take; nothing was sent.
+    #[error("input not acceptable for this key")]
+    Input,
+}
+
+/// Whose reference data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// The normal user (`CKU_USER`).
+    User,
+    /// The security officer (`CKU_SO`).
+    SecurityOfficer,
+}
+
+/// What one PIN accepts, and how it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PinDescription {
+    /// Shortest length in bytes.
+    pub min_length: usize,
+    /// Longest length in bytes.
+    pub max_length: usize,
+    /// Tries left, where the card tells without spending one.
+    pub retries: Option<u8>,
+    /// Tries after a success, where known.
+    pub max_retries: Option<u8>,
+}
+
+/// What an application says about itself; read once per insertion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Short name for people, at most 32 bytes of UTF-8.
+    pub label: String,
+    /// Maker of the card, at most 32 bytes.
+    pub manufacturer: String,
+    /// Model, at most 16 bytes.
+    pub model: String,
+    /// Serial number, at most 16 bytes; the card is told from another by it.
+    pub serial: String,
+    /// Hardware version.
+    pub hardware: (u8, u8),
+    /// Firmware version.
+    pub firmware: (u8, u8),
+    /// The user's PIN.
+    pub user_pin: PinDescription,
+    /// The security officer's PIN, where the application has one.
+    pub so_pin: Option<PinDescription>,
+    /// The application can give random bytes.
+    pub random: bool,
+}
+
+/// A key on the card, in the driver's own numbering (PIV key reference, OpenPGP CRT tag, …).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyReference(pub u16);
+
+/// A data object on the card, in the driver's own numbering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DataReference(pub u32);
+
+/// When a key wants the PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authentication {
+    /// Never.
+    Never,
+    /// Once after each power-up.
+    Once,
+    /// Immediately before each use (`CKA_ALWAYS_AUTHENTICATE`).
+    Always,
+}
+
+/// How the card makes a signature, seen from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureScheme {
+    /// Input as long as the modulus, exponentiated as it is.
+    RsaRaw,
+    /// Input is a DigestInfo or other short block; the card adds PKCS#1 v1.5 type 1 padding.
+    RsaPkcs1,
+    /// Input is a hash of exactly the field's length; output r || s, each of the field's length.
+    Ecdsa,
+    /// Input is the message (Ed25519, pure); output 64 bytes.
+    Eddsa,
+}
+
+/// How the card deciphers, seen from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecipherScheme {
+    /// Returns the whole block, padding included, as long as the modulus.
+    RsaRaw,
+    /// The card removes PKCS#1 v1.5 type 2 padding.
+    RsaPkcs1,
+}
+
+/// What a private key can do on the card; the planner matches it with mechanisms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abilities {
+    /// Signature schemes, best first.
+    pub sign: &'static [SignatureScheme],
+    /// Decipher schemes, best first.
+    pub decipher: &'static [DecipherScheme],
+    /// Diffie-Hellman key agreement.
+    pub agree: bool,
+}
+
+/// What a key is meant for, from the card or the certificate's key usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Signatures.
+    pub sign: bool,
+    /// Decryption of data.
+    pub decrypt: bool,
+    /// Unwrapping of keys.
+    pub unwrap: bool,
+    /// Key agreement.
+    pub derive: bool,
+}
+
+/// A private key that stays on the card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrivateKey {
+    /// Where it is.
+    pub reference: KeyReference,
+    /// `CKA_ID`, shared with the certificate and public key.
+    pub id: Vec<u8>,
+    /// `CKA_LABEL`.
+    pub label: String,
+    /// Algorithm and size.
+    pub kind: KeyKind,
+    /// The public half, where known.
+    pub public: Option<PublicKey>,
+    /// Subject of the key's certificate, DER Name; empty without one.
+    pub subject: Vec<u8>,
+    /// What the card can do with it.
+    pub abilities: Abilities,
+    /// What it is meant for.
+    pub usage: Usage,
+    /// When it wants the PIN.
+    pub authentication: Authentication,
+    /// Generated on the card (`CKA_LOCAL`); `None` where the card does not say.
+    pub local: Option<bool>,
+}
+
+/// A certificate stored on the card, or an attestation made by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// `CKA_ID`, shared with the key.
+    pub id: Vec<u8>,
+    /// `CKA_LABEL`.
+    pub label: String,
+    /// X.509 certificate, DER.
+    pub der: Vec<u8>,
+    /// The public key in it, where its algorithm is known here.
+    pub public: Option<PublicKey>,
+}
+
+/// A data object on the card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Data {
+    /// Where it is.
+    pub reference: DataReference,
+    /// `CKA_LABEL`.
+    pub label: String,
+    /// `CKA_APPLICATION`.
+    pub application: String,
+    /// `CKA_OBJECT_ID`: DER OBJECT IDENTIFIER; empty without one.
+    pub object_id: Vec<u8>,
+    /// The content where it was read already; otherwise `CardApplication::read` gets it.
+    pub value: Option<Vec<u8>>,
+    /// Readable only after login.
+    pub private: bool,
+}
+
+/// What a token holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CardObject {
+    /// A certificate.
+    Certificate(Certificate),
+    /// A private key. Its public half becomes a public key object of its own.
+    PrivateKey(PrivateKey),
+    /// A data object.
+    Data(Data),
+}
+
+/// One application on one card, selected before each call.
+pub trait CardApplication: Send {
+    /// Selects the application; its security status may be lost.
+    fn select(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError>;
+    /// Whether it is the selected one, by a command without side effects.
+    fn is_selected(&mut self, channel: &mut Channel<'_>) -> Result<bool, CardError>;
+    /// What it says about itself.
+    fn describe(&mut self, channel: &mut Channel<'_>) -> Result<Description, CardError>;
+    /// Everything that can be read without a PIN.
+    fn objects(&mut self, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError>;
+    /// Verifies reference data. Never sends an empty PIN.
+    fn verify(&mut self, channel: &mut Channel<'_>, role: Role, pin: &Pin) -> Result<(), CardError>;
+
+    /// Tries left, asked without spending one; `None` where the card does not tell.
+    fn retries(&mut self, _: &mut Channel<'_>, _: Role) -> Result<Option<u8>, CardError> {
+        Ok(None)
+    }
+    /// Content of a data object.
+    fn read(&mut self, _: &mut Channel<'_>, _: DataReference) -> Result<SecretBytes, CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Replaces reference data, proving the old ones.
+    fn change_reference_data(&mut self, _: &mut Channel<'_>, _: Role, _old: &Pin, _new: &Pin) -> Result<(), CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Sets a new user PIN and its counter, proved by the unblocking reference data.
+    fn reset_retry_counter(&mut self, _: &mut Channel<'_>, _unblocking: &Pin, _new: &Pin) -> Result<(), CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Drops the verified state on the card. `NotSupported` where only a reset does.
+    fn log_out(&mut self, _: &mut Channel<'_>) -> Result<(), CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Signs `input`, framed as `scheme` says.
+    fn sign(&mut self, _: &mut Channel<'_>, _: &PrivateKey, _: SignatureScheme, _input: &[u8]) -> Result<Vec<u8>, CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Deciphers `cryptogram`.
+    fn decipher(&mut self, _: &mut Channel<'_>, _: &PrivateKey, _: DecipherScheme, _cryptogram: &[u8]) -> Result<SecretBytes, CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Diffie-Hellman with the other party's public key: the shared x-coordinate (or u-coordinate).
+    fn agree(&mut self, _: &mut Channel<'_>, _: &PrivateKey, _peer: &PublicKey) -> Result<SecretBytes, CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Random bytes from the card.
+    fn challenge(&mut self, _: &mut Channel<'_>, _length: usize) -> Result<SecretBytes, CardError> {
+        Err(CardError::NotSupported)
+    }
+}

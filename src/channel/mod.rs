@@ -1,0 +1,183 @@
+//! Floor 2, the channel: a card command in, its whole answer out.
+//!
+//! Hides what ISO 7816-4 leaves to the transport: answers in pieces (61xx), wrong expected lengths (6Cxx),
+//! command chaining and extended length. Exists only inside a transaction.
+
+pub mod limits;
+mod trace;
+
+use cardea_apdu::{Command, Response, StatusWord, cla};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::log::Log;
+use crate::pcsc::{LinkError, Transaction};
+use limits::{Limits, SHORT_DATA};
+
+/// Longest answer that is collected; longer ones are an attack or a fault.
+const LONGEST_ANSWER: usize = 65_536;
+/// Most GET RESPONSE commands for one answer: 65,536 bytes in pieces of 128 bytes.
+const MOST_PIECES: usize = 512;
+
+/// Why an exchange failed below the meaning of the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ChannelError {
+    /// The link failed.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The command cannot be encoded (data too long).
+    #[error("the command cannot be encoded")]
+    Command,
+    /// The answer has no status word, or is longer than any answer may be.
+    #[error("malformed response APDU")]
+    Malformed,
+    /// The card keeps announcing more data.
+    #[error("the card never stops answering")]
+    Endless,
+}
+
+/// A card channel inside an open transaction.
+pub struct Channel<'t> {
+    transaction: &'t mut (dyn Transaction + 't),
+    limits: &'t mut Limits,
+    log: &'t Log,
+    reader: &'t str,
+    /// ISO 7816-4 logical channel number.
+    number: u8,
+    commands: u64,
+}
+
+/// How a command travels.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Short,
+    Extended,
+}
+
+impl<'t> Channel<'t> {
+    /// The basic channel of the card in `transaction`.
+    pub fn basic(transaction: &'t mut (dyn Transaction + 't), limits: &'t mut Limits, log: &'t Log, reader: &'t str) -> Self {
+        Self { transaction, limits, log, reader, number: 0, commands: 0 }
+    }
+
+    /// Command APDUs sent so far, GET RESPONSE and parts of chains included.
+    pub fn commands(&self) -> u64 {
+        self.commands
+    }
+
+    /// Sends `command` in the form that card and reader can take and returns the complete answer with its
+    /// final status word, which is never 61xx or 6Cxx with data outstanding.
+    pub fn transmit(&mut self, command: Command) -> Result<Response, ChannelError> {
+        let class = cla::for_channel(command.cla(), self.number).ok_or(ChannelError::Command)?;
+        let command = command.with_cla(class);
+        let wants_extended = !command.fits_short() || command.expects_everything();
+        if wants_extended && self.limits.allow_extended(command.data_bytes().len()) {
+            match self.exchange(&command, Form::Extended) {
+                Ok(response) if response.sw() == StatusWord::WRONG_LENGTH => self.limits.extended_refused(),
+                Ok(response) => {
+                    if response.sw().is_success() {
+                        self.limits.extended_worked();
+                    }
+                    return Ok(response);
+                }
+                Err(error) if is_length_suspect(error) && self.limits.extended_failed() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.transmit_short(command)
+    }
+
+    /// Short commands; data that do not fit one are sent by command chaining (ISO 7816-4 5.3.3).
+    fn transmit_short(&mut self, command: Command) -> Result<Response, ChannelError> {
+        if command.data_bytes().len() <= SHORT_DATA {
+            return self.exchange(&command, Form::Short);
+        }
+        let mut parts = command.chain(SHORT_DATA);
+        let last = parts.pop().ok_or(ChannelError::Command)?;
+        for part in parts {
+            let response = self.exchange(&part, Form::Short)?;
+            if !response.sw().is_success() {
+                return Ok(response);
+            }
+        }
+        self.exchange(&last, Form::Short)
+    }
+
+    /// One command and its whole answer.
+    fn exchange(&mut self, command: &Command, form: Form) -> Result<Response, ChannelError> {
+        let mut response = self.once(command, form)?;
+        if let Some(length) = response.sw().correct_le() {
+            response = self.once(&with_expected(command, length), Form::Short)?;
+        }
+        if response.sw().more_data().is_none() {
+            return Ok(response);
+        }
+        self.collect(command, response)
+    }
+
+    /// Fetches the rest of an answer that the card gives in pieces (ISO 7816-4 5.3.4).
+    fn collect(&mut self, command: &Command, first: Response) -> Result<Response, ChannelError> {
+        let mut whole = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
+        let mut response = first;
+        for _ in 0..MOST_PIECES {
+            if whole.len() + response.data().len() > LONGEST_ANSWER {
+                return Err(ChannelError::Malformed);
+            }
+            whole.extend_from_slice(response.data());
+            let Some(more) = response.sw().more_data() else {
+                return Ok(Response::new(shrunk(&whole), response.sw()));
+            };
+            let mut next = Command::get_response(command.cla(), u8::try_from(more).unwrap_or(0));
+            if command.is_secret_response() {
+                next = next.secret_response();
+            }
+            response = self.once(&next, Form::Short)?;
+            if let Some(length) = response.sw().correct_le() {
+                response = self.once(&with_expected(&next, length), Form::Short)?;
+            }
+        }
+        Err(ChannelError::Endless)
+    }
+
+    fn once(&mut self, command: &Command, form: Form) -> Result<Response, ChannelError> {
+        let bytes = match form {
+            Form::Short => command.encode_short(),
+            Form::Extended => command.encode_extended(),
+        };
+        let bytes = bytes.map_err(|_| ChannelError::Command)?;
+        trace::command(self.log, self.reader, command);
+        self.commands += 1;
+        let answer = self.transaction.transmit(&bytes).inspect_err(|error| trace::failure(self.log, self.reader, *error))?;
+        let response = Response::parse(&answer).map_err(|_| ChannelError::Malformed)?;
+        trace::response(self.log, self.reader, command, &response);
+        Ok(response)
+    }
+}
+
+/// The same command with the expected length that the card asked for.
+fn with_expected(command: &Command, length: u16) -> Command {
+    let mut again = Command::new(command.cla(), command.ins(), command.p1(), command.p2())
+        .data(command.data_bytes())
+        .le(usize::from(length));
+    if command.is_secret_command() {
+        again = again.secret_command();
+    }
+    if command.is_secret_response() {
+        again = again.secret_response();
+    }
+    again
+}
+
+/// A copy at its exact size, so that the collecting buffer can be wiped at once.
+fn shrunk(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(bytes.to_vec())
+}
+
+/// Failures by which readers and cards refuse an extended APDU without saying so.
+fn is_length_suspect(error: ChannelError) -> bool {
+    use LinkError as L;
+    matches!(
+        error,
+        ChannelError::Malformed | ChannelError::Link(L::Communication | L::Unsupported | L::Protocol | L::Timeout | L::Other(_))
+    )
+}

@@ -1,0 +1,62 @@
+//! The trace: one line per Cryptoki call and per card command, without secrets.
+//!
+//! Off unless `CARDEA_LOG` is `calls` or `trace`; written to the file that `CARDEA_LOG_FILE` names, else to
+//! standard error. What is secret is decided where a command is built (`Command::secret_command`), not here.
+
+use std::fmt::Arguments;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+use parking_lot::Mutex;
+
+/// How much is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Level {
+    /// Nothing.
+    #[default]
+    Off,
+    /// One line per Cryptoki call.
+    Calls,
+    /// Card commands as well.
+    Trace,
+}
+
+/// Where lines go. Each Library has its own, opened by C_Initialize.
+#[derive(Default)]
+pub struct Log {
+    level: Level,
+    file: Option<Mutex<File>>,
+}
+
+impl Log {
+    /// Reads `CARDEA_LOG` and `CARDEA_LOG_FILE`.
+    pub fn from_environment() -> Self {
+        let level = match std::env::var("CARDEA_LOG").as_deref() {
+            Ok("trace") => Level::Trace,
+            Ok("calls") => Level::Calls,
+            _ => return Self::default(),
+        };
+        // Readable by its owner alone: a trace shows which certificates somebody uses.
+        let open = |path| OpenOptions::new().create(true).append(true).mode(0o600).open(path).ok();
+        let file = std::env::var_os("CARDEA_LOG_FILE").and_then(open).map(Mutex::new);
+        Self { level, file }
+    }
+
+    /// Whether lines of this level are written.
+    pub fn enabled(&self, level: Level) -> bool {
+        level != Level::Off && self.level >= level
+    }
+
+    /// Writes one line; an error of the log is nobody's error.
+    pub fn line(&self, level: Level, text: Arguments<'_>) {
+        if !self.enabled(level) {
+            return;
+        }
+        let line = format!("cardea[{}] {text}\n", std::process::id());
+        let _ = match &self.file {
+            Some(file) => file.lock().write_all(line.as_bytes()),
+            None => std::io::stderr().write_all(line.as_bytes()),
+        };
+    }
+}

@@ -1,0 +1,308 @@
+//! A reader and the card in it: the card lock, the connection, and which application is selected.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cardea_apdu::Atr;
+use cardea_apdu::historical::Capabilities;
+use parking_lot::Mutex;
+
+use crate::card::driver::{Driver, identify};
+use crate::card::{CardApplication, CardError};
+use crate::channel::limits::Limits;
+use crate::channel::{Channel, ChannelError};
+use crate::error::Error;
+use crate::log::Log;
+use crate::pcsc::{Begun, Connection, Context, Disposition, LinkError, ReaderState, ShareMode, part10};
+
+/// What every reader of a Library shares.
+pub struct Surroundings {
+    /// PC/SC.
+    pub context: Box<dyn Context>,
+    /// The trace.
+    pub log: Log,
+    /// The drivers that cards are shown to.
+    pub drivers: &'static [Driver],
+}
+
+/// One reader by its PC/SC name, for the life of the Library.
+pub struct Reader {
+    name: String,
+    surroundings: Arc<Surroundings>,
+    presence: Mutex<Presence>,
+    card: Mutex<Option<Binding>>,
+    security: SecurityEpoch,
+}
+
+/// The last view of the reader and how many insertions were seen.
+#[derive(Default)]
+struct Presence {
+    state: ReaderState,
+    generation: u64,
+}
+
+/// Counts the moments at which the card is known to have dropped its verified PINs.
+///
+/// A login remembers the value it was made at and is void when the value moved.
+#[derive(Default)]
+pub struct SecurityEpoch(AtomicU64);
+
+impl SecurityEpoch {
+    /// The present value.
+    pub fn current(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// The card's security status was lost.
+    pub fn lost(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// A connected card with its applications.
+struct Binding {
+    connection: Box<dyn Connection>,
+    generation: u64,
+    limits: Limits,
+    applications: Vec<Box<dyn CardApplication>>,
+    /// Index of the application that our last command found selected.
+    selected: Option<usize>,
+}
+
+impl Reader {
+    /// A reader that has not been looked at.
+    pub fn new(name: String, surroundings: Arc<Surroundings>) -> Self {
+        Self { name, surroundings, presence: Mutex::default(), card: Mutex::new(None), security: SecurityEpoch::default() }
+    }
+
+    /// PC/SC name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The trace.
+    pub fn log(&self) -> &Log {
+        &self.surroundings.log
+    }
+
+    /// The epoch that logins compare with.
+    pub fn security(&self) -> &SecurityEpoch {
+        &self.security
+    }
+
+    /// Looks at the reader without a card command. A card that came or went since the last look starts a
+    /// new generation.
+    pub fn look(&self) -> (ReaderState, u64) {
+        let state = self.surroundings.context.state(&self.name).unwrap_or_default();
+        let mut presence = self.presence.lock();
+        let same = presence.state.card_present == state.card_present
+            && presence.state.event_count == state.event_count
+            && presence.state.available == state.available
+            && (presence.state.atr == state.atr || state.atr.is_empty() || presence.state.atr.is_empty());
+        if !same {
+            presence.generation += 1;
+            self.security.lost();
+        }
+        presence.state = state.clone();
+        (state, presence.generation)
+    }
+
+    /// The state last seen, without asking PC/SC.
+    pub fn last_state(&self) -> ReaderState {
+        self.presence.lock().state.clone()
+    }
+
+    /// Records that the card of this generation is gone although PC/SC did not report it yet.
+    fn gone(&self, generation: u64) {
+        let mut presence = self.presence.lock();
+        if presence.generation == generation {
+            presence.generation += 1;
+            presence.state.event_count = u32::MAX;
+            self.security.lost();
+        }
+    }
+
+    /// How many applications the card of `generation` has; connects and identifies it where necessary.
+    pub fn applications(&self, generation: u64) -> Result<usize, Error> {
+        let mut card = self.card.lock();
+        let binding = self.bound(&mut card, generation)?;
+        Ok(binding.applications.len())
+    }
+
+    /// Runs `work` with the card lock held, inside one PC/SC transaction on application `index`.
+    ///
+    /// A panic in `work` costs the connection to this card, and nothing else.
+    pub fn with_card<R>(
+        &self,
+        generation: u64,
+        index: usize,
+        work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let mut card = self.card.lock();
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let binding = self.bound(&mut card, generation)?;
+            self.in_transaction(binding, index, work)
+        }));
+        match outcome {
+            Ok(Err(Error::DeviceRemoved)) => {
+                self.drop_binding(&mut card, Disposition::Leave);
+                self.gone(generation);
+                Err(Error::DeviceRemoved)
+            }
+            Ok(result) => result,
+            Err(_panic) => {
+                self.drop_binding(&mut card, Disposition::Reset);
+                Err(Error::GeneralError)
+            }
+        }
+    }
+
+    /// Closes the connection, if there is one.
+    pub fn disconnect(&self, disposition: Disposition) {
+        let mut card = self.card.lock();
+        self.drop_binding(&mut card, disposition);
+    }
+
+    fn drop_binding(&self, card: &mut Option<Binding>, disposition: Disposition) {
+        if let Some(binding) = card.take() {
+            self.security.lost();
+            // An error means that the card or the service is gone, and the connection with it.
+            let _ = binding.connection.disconnect(disposition);
+        }
+    }
+
+    /// The binding for `generation`, made if there is none.
+    fn bound<'c>(&self, card: &'c mut Option<Binding>, generation: u64) -> Result<&'c mut Binding, Error> {
+        if card.as_ref().is_some_and(|binding| binding.generation != generation) {
+            self.drop_binding(card, Disposition::Leave);
+        }
+        if card.is_none() {
+            *card = Some(self.connect(generation)?);
+        }
+        card.as_mut().ok_or(Error::GeneralError)
+    }
+
+    fn connect(&self, generation: u64) -> Result<Binding, Error> {
+        let surroundings = &*self.surroundings;
+        let mut connection = surroundings.context.connect(&self.name, ShareMode::Shared).map_err(connect_error)?;
+        let atr = Atr::parse(&connection.atr()).ok();
+        let capabilities = atr.as_ref().map_or_else(Capabilities::default, |atr| Capabilities::from_historical(atr.historical_bytes()));
+        let mut transaction = connection.begin()?.transaction;
+        let properties = part10::properties(&mut *transaction);
+        let mut limits = Limits::announced(&capabilities, &properties);
+        let identified = catch_unwind(AssertUnwindSafe(|| {
+            let mut channel = Channel::basic(&mut *transaction, &mut limits, &surroundings.log, &self.name);
+            match &atr {
+                Some(atr) => identify(surroundings.drivers, &mut channel, atr),
+                None => Ok(Vec::new()),
+            }
+        }));
+        let ended = transaction.end(Disposition::Leave);
+        let applications = match identified {
+            Ok(result) => result?,
+            Err(_panic) => {
+                let _ = connection.disconnect(Disposition::Reset);
+                return Err(Error::GeneralError);
+            }
+        };
+        ended?;
+        let selected = applications.len().checked_sub(1);
+        Ok(Binding { connection, generation, limits, applications, selected })
+    }
+
+    fn in_transaction<R>(
+        &self,
+        binding: &mut Binding,
+        index: usize,
+        work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let Binding { connection, limits, applications, selected, .. } = binding;
+        let Begun { mut transaction, was_reset } = connection.begin()?;
+        if was_reset {
+            *selected = None;
+            self.security.lost();
+        }
+        let application = applications.get_mut(index).ok_or(Error::TokenNotRecognized)?;
+        let mut access = CardAccess {
+            application: &mut **application,
+            channel: Channel::basic(&mut *transaction, limits, &self.surroundings.log, &self.name),
+            security: &self.security,
+            selected,
+            index,
+            certain: false,
+        };
+        let result = work(&mut access);
+        // The result stands whatever the end says: a reset or removal is met by the next transaction.
+        let _ = transaction.end(Disposition::Leave);
+        result
+    }
+}
+
+/// What a failed connection means to a caller who was told that a card is there.
+fn connect_error(error: LinkError) -> Error {
+    match error {
+        LinkError::Mute | LinkError::Protocol => Error::TokenNotRecognized,
+        LinkError::NoCard | LinkError::Removed | LinkError::NoReader | LinkError::NoService => Error::DeviceRemoved,
+        other => other.into(),
+    }
+}
+
+/// The card inside a transaction, seen from one application.
+pub struct CardAccess<'a, 't> {
+    application: &'a mut dyn CardApplication,
+    channel: Channel<'t>,
+    security: &'a SecurityEpoch,
+    selected: &'a mut Option<usize>,
+    index: usize,
+    /// Established inside this transaction.
+    certain: bool,
+}
+
+impl CardAccess<'_, '_> {
+    /// Makes sure that the application is selected, by asking it or by selecting it.
+    ///
+    /// Necessary before every VERIFY: another program may have selected something else since our last
+    /// transaction, and its PIN must not lose a try.
+    pub fn make_certain(&mut self) -> Result<(), CardError> {
+        if self.certain {
+            return Ok(());
+        }
+        let believed = *self.selected == Some(self.index);
+        if !(believed && self.application.is_selected(&mut self.channel)?) {
+            *self.selected = None;
+            self.application.select(&mut self.channel)?;
+            self.security.lost();
+            *self.selected = Some(self.index);
+        }
+        self.certain = true;
+        Ok(())
+    }
+
+    /// Runs one operation of the application, with certainty about the selection.
+    pub fn certainly<R>(&mut self, work: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
+        self.make_certain()?;
+        work(self.application, &mut self.channel)
+    }
+
+    /// Runs one operation of the application on the belief that it is still selected; where it fails and the
+    /// belief was wrong, selects and runs it once more. Not for commands that spend a try.
+    pub fn probably<R>(&mut self, mut work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
+        if *self.selected != Some(self.index) {
+            self.make_certain()?;
+        }
+        match work(self.application, &mut self.channel) {
+            Err(error) if !self.certain && is_selection_suspect(error) => {
+                let before = self.security.current();
+                self.make_certain()?;
+                if self.security.current() == before { Err(error) } else { work(self.application, &mut self.channel) }
+            }
+            result => result,
+        }
+    }
+}
+
+/// Failures that a command may meet when another application got it.
+fn is_selection_suspect(error: CardError) -> bool {
+    !matches!(error, CardError::Channel(ChannelError::Link(_)) | CardError::NotSupported | CardError::Input | CardError::PinLength | CardError::PinInvalid)
+}

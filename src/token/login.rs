@@ -1,0 +1,78 @@
+//! The login state of an application with a token (PKCS#11 3.2 section 5.6, "Session states").
+//!
+//! It belongs to the token, not to a session: all sessions of a slot change together. A login is void as soon as
+//! the card is known to have dropped it.
+
+use crate::card::Role;
+use crate::secret::Pin;
+
+/// Who is logged in.
+#[derive(Default)]
+pub enum Login {
+    /// Nobody.
+    #[default]
+    Public,
+    /// The normal user.
+    User {
+        /// Security epoch of the verification.
+        epoch: u64,
+    },
+    /// The security officer.
+    SecurityOfficer {
+        /// Security epoch of the verification.
+        epoch: u64,
+        /// Unblocking reference data. Cards such as PIV keep no "officer is logged in" state, so that each
+        /// administrative command has to prove them again; wiped at logout.
+        pin: Pin,
+    },
+}
+
+impl Login {
+    /// Who is logged in while the card's security epoch is `now`.
+    pub fn role(&self, now: u64) -> Option<Role> {
+        match self {
+            Self::User { epoch } if *epoch == now => Some(Role::User),
+            Self::SecurityOfficer { epoch, .. } if *epoch == now => Some(Role::SecurityOfficer),
+            _ => None,
+        }
+    }
+}
+
+/// `CKS_*`, without its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionState {
+    /// CKS_RO_PUBLIC_SESSION.
+    ReadOnlyPublic,
+    /// CKS_RO_USER_FUNCTIONS.
+    ReadOnlyUser,
+    /// CKS_RW_PUBLIC_SESSION.
+    ReadWritePublic,
+    /// CKS_RW_USER_FUNCTIONS.
+    ReadWriteUser,
+    /// CKS_RW_SO_FUNCTIONS.
+    ReadWriteSecurityOfficer,
+}
+
+impl SessionState {
+    /// State of a session of this kind under this login.
+    pub fn of(read_write: bool, role: Option<Role>) -> Self {
+        match (read_write, role) {
+            (true, Some(Role::SecurityOfficer)) => Self::ReadWriteSecurityOfficer,
+            (true, Some(Role::User)) => Self::ReadWriteUser,
+            (true, None) => Self::ReadWritePublic,
+            (false, Some(Role::User)) => Self::ReadOnlyUser,
+            (false, _) => Self::ReadOnlyPublic,
+        }
+    }
+
+    /// The number of `CKS_*` (PKCS#11 3.2 section 3.3).
+    pub fn number(self) -> u64 {
+        match self {
+            Self::ReadOnlyPublic => 0,
+            Self::ReadOnlyUser => 1,
+            Self::ReadWritePublic => 2,
+            Self::ReadWriteUser => 3,
+            Self::ReadWriteSecurityOfficer => 4,
+        }
+    }
+}
