@@ -27,7 +27,9 @@ use crate::card::{Atr, VirtualCard, historical_bytes, status};
 pub use key_material::PrivateKey;
 
 /// The AID of the PIV card application with its version (SP 800-73-4 part 1 2.2).
-pub const PIV_AID: [u8; 11] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
+pub const PIV_AID: [u8; 11] = [
+    0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00,
+];
 
 /// The AID of a second application that answers 6D00 to everything: what another program may select.
 pub const DUMMY_AID: [u8; 8] = [0xF0, 0x43, 0x41, 0x52, 0x44, 0x45, 0x41, 0x01];
@@ -88,12 +90,18 @@ impl PivOptions {
 
     /// A card that takes short APDUs only.
     pub fn short() -> Self {
-        Self { extended_length: false, ..Self::default() }
+        Self {
+            extended_length: false,
+            ..Self::default()
+        }
     }
 
     /// A card with nothing beyond SP 800-73-4.
     pub fn plain() -> Self {
-        Self { yubico_extensions: false, ..Self::default() }
+        Self {
+            yubico_extensions: false,
+            ..Self::default()
+        }
     }
 }
 
@@ -119,7 +127,9 @@ impl PivCard {
         });
         let seed = options.seed.unwrap_or_else(random);
         let guid = options.guid.unwrap_or_else(random);
-        let serial = options.serial.unwrap_or_else(|| u32::from_be_bytes(random()) & 0x00FF_FFFF);
+        let serial = options
+            .serial
+            .unwrap_or_else(|| u32::from_be_bytes(random()) & 0x00FF_FFFF);
         let (jobs, incoming) = channel();
         let (outgoing, answers) = channel();
         let thread = Builder::new()
@@ -127,7 +137,12 @@ impl PivCard {
             .stack_size(16 * 1024 * 1024)
             .spawn(move || system::live(&options, seed, guid, serial, &incoming, &outgoing))
             .expect("a thread for the card");
-        Self { atr, jobs: Some(jobs), answers, thread: Some(thread) }
+        Self {
+            atr,
+            jobs: Some(jobs),
+            answers,
+            thread: Some(thread),
+        }
     }
 
     fn ask(&self, job: Job) -> Option<Vec<u8>> {

@@ -1,5 +1,10 @@
 //! The virtual PIV card answers as SP 800-73-4 says, and as the bench documents where the specification leaves it open.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use cardea_harness::card::{Terminal, VirtualCard};
 use cardea_harness::piv::{DUMMY_AID, PIV_AID, PivCard, PivOptions};
@@ -11,7 +16,10 @@ const GET_DATA: [u8; 4] = hex!("00 CB 3F FF");
 const PIN: &[u8] = b"123456\xFF\xFF";
 
 fn cards() -> [PivCard; 2] {
-    [PivCard::new(PivOptions::extended()), PivCard::new(PivOptions::short())]
+    [
+        PivCard::new(PivOptions::extended()),
+        PivCard::new(PivOptions::short()),
+    ]
 }
 
 #[test]
@@ -24,7 +32,10 @@ fn select_by_full_and_truncated_aid_gives_the_application_property_template() {
             assert_eq!(template[0], 0x61);
             assert_eq!(usize::from(template[1]), template.len() - 2);
         }
-        assert_eq!(terminal.send(SELECT, &hex!("A0 00 00 01 51 00 00")).status, 0x6A82);
+        assert_eq!(
+            terminal.send(SELECT, &hex!("A0 00 00 01 51 00 00")).status,
+            0x6A82
+        );
     }
 }
 
@@ -33,7 +44,10 @@ fn nothing_but_select_works_before_an_application_is_selected() {
     let mut card = PivCard::new(PivOptions::default());
     card.power_on();
     assert_eq!(Terminal::new(&mut card).send(VERIFY, &[]).status, 0x6D00);
-    let mut card = PivCard::new(PivOptions { implicitly_selected: true, ..PivOptions::default() });
+    let mut card = PivCard::new(PivOptions {
+        implicitly_selected: true,
+        ..PivOptions::default()
+    });
     card.power_on();
     assert_eq!(Terminal::new(&mut card).send(VERIFY, &[]).status, 0x63C3);
 }
@@ -62,7 +76,14 @@ fn reset_power_and_another_application_drop_the_pin() {
         |card| card.reset(),
         |card| card.power_on(),
         |card| card.power_off(),
-        |card| assert!(Terminal::new(card).send(SELECT, &DUMMY_AID).unwrap().ends_with(&DUMMY_AID)),
+        |card| {
+            assert!(
+                Terminal::new(card)
+                    .send(SELECT, &DUMMY_AID)
+                    .unwrap()
+                    .ends_with(&DUMMY_AID)
+            )
+        },
     ];
     for lose in losses {
         let mut terminal = Terminal::new(&mut card);
@@ -81,12 +102,18 @@ fn an_unknown_aid_and_a_second_select_leave_the_pin_alone() {
     let mut terminal = Terminal::new(&mut card);
     terminal.send(SELECT, &PIV_AID).unwrap();
     terminal.send(VERIFY, PIN).unwrap();
-    assert_eq!(terminal.send(SELECT, &hex!("D2 76 00 01 24 01")).status, 0x6A82);
+    assert_eq!(
+        terminal.send(SELECT, &hex!("D2 76 00 01 24 01")).status,
+        0x6A82
+    );
     assert_eq!(terminal.send(VERIFY, &[]).status, 0x9000);
     terminal.send(SELECT, &PIV_AID).unwrap();
     assert_eq!(terminal.send(VERIFY, &[]).status, 0x9000);
 
-    let mut card = PivCard::new(PivOptions { reselect_keeps_login: false, ..PivOptions::default() });
+    let mut card = PivCard::new(PivOptions {
+        reselect_keeps_login: false,
+        ..PivOptions::default()
+    });
     card.power_on();
     let mut terminal = Terminal::new(&mut card);
     terminal.send(SELECT, &PIV_AID).unwrap();
@@ -102,6 +129,9 @@ fn the_discovery_object_names_the_application_and_the_pin_policy() {
         let mut terminal = Terminal::new(&mut card);
         terminal.send(SELECT, &PIV_AID).unwrap();
         let object = terminal.send(GET_DATA, &hex!("5C 01 7E")).unwrap();
-        assert_eq!(object, hex!("7E 12 4F 0B A000000308000010000100 5F2F 02 4010"));
+        assert_eq!(
+            object,
+            hex!("7E 12 4F 0B A000000308000010000100 5F2F 02 4010")
+        );
     }
 }

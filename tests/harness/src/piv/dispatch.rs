@@ -120,10 +120,18 @@ impl ExtensionDispatch for Dispatch {
         resources: &mut ServiceResources<P>,
     ) -> Result<Reply, Error> {
         match backend {
-            Backends::Prepared => self.prepared.request(&mut ctx.core, &mut (), request, resources),
+            Backends::Prepared => self
+                .prepared
+                .request(&mut ctx.core, &mut (), request, resources),
             Backends::Rsa => SoftwareRsa.request(&mut ctx.core, &mut (), request, resources),
-            Backends::Auth => self.auth.request(&mut ctx.core, &mut ctx.backends.auth, request, resources),
-            Backends::Staging => self.staging.request(&mut ctx.core, &mut ctx.backends.staging, request, resources),
+            Backends::Auth => {
+                self.auth
+                    .request(&mut ctx.core, &mut ctx.backends.auth, request, resources)
+            }
+            Backends::Staging => {
+                self.staging
+                    .request(&mut ctx.core, &mut ctx.backends.staging, request, resources)
+            }
         }
     }
 
@@ -138,20 +146,40 @@ impl ExtensionDispatch for Dispatch {
         let core = &mut ctx.core;
         let Contexts { auth, staging } = &mut ctx.backends;
         match (backend, extension) {
-            (Backends::Auth, Extensions::Auth) => ExtensionImpl::<AuthExtension>::extension_request_serialized(
-                &mut self.auth, core, auth, request, resources,
-            ),
-            (Backends::Staging, Extensions::Chunked) => {
-                ExtensionImpl::<ChunkedExtension>::extension_request_serialized(
-                    &mut self.staging, core, staging, request, resources,
+            (Backends::Auth, Extensions::Auth) => {
+                ExtensionImpl::<AuthExtension>::extension_request_serialized(
+                    &mut self.auth,
+                    core,
+                    auth,
+                    request,
+                    resources,
                 )
             }
-            (Backends::Staging, Extensions::Hpke) => ExtensionImpl::<HpkeExtension>::extension_request_serialized(
-                &mut self.staging, core, staging, request, resources,
-            ),
+            (Backends::Staging, Extensions::Chunked) => {
+                ExtensionImpl::<ChunkedExtension>::extension_request_serialized(
+                    &mut self.staging,
+                    core,
+                    staging,
+                    request,
+                    resources,
+                )
+            }
+            (Backends::Staging, Extensions::Hpke) => {
+                ExtensionImpl::<HpkeExtension>::extension_request_serialized(
+                    &mut self.staging,
+                    core,
+                    staging,
+                    request,
+                    resources,
+                )
+            }
             (Backends::Staging, Extensions::WrapKeyToFile) => {
                 ExtensionImpl::<WrapKeyToFileExtension>::extension_request_serialized(
-                    &mut self.staging, core, staging, request, resources,
+                    &mut self.staging,
+                    core,
+                    staging,
+                    request,
+                    resources,
                 )
             }
             _ => Err(Error::RequestNotAvailable),

@@ -36,12 +36,10 @@ impl PrivateKey {
         let part = |tag| find(data, &[tag]);
         let key = match algorithm {
             0x05 | 0x07 | 0x16 => {
-                let primes = vec![BigUint::from_bytes_be(part(0x01)?), BigUint::from_bytes_be(part(0x02)?)];
-                Self::Rsa(Box::new(RsaPrivateKey::from_p_q(
-                    primes[0].clone(),
-                    primes[1].clone(),
-                    BigUint::from(65537u32),
-                ).ok()?))
+                let p = BigUint::from_bytes_be(part(0x01)?);
+                let q = BigUint::from_bytes_be(part(0x02)?);
+                let key = RsaPrivateKey::from_p_q(p, q, BigUint::from(65537u32)).ok()?;
+                Self::Rsa(Box::new(key))
             }
             0x11 => Self::P256(p256::SecretKey::from_slice(part(0x06)?).ok()?),
             0x14 => Self::P384(p384::SecretKey::from_slice(part(0x06)?).ok()?),
@@ -81,7 +79,11 @@ impl PrivateKey {
     /// The key as the card's backends store it.
     pub(super) fn material(&self) -> Vec<u8> {
         match self {
-            Self::Rsa(key) => key.to_pkcs8_der().expect("a valid key encodes").as_bytes().to_vec(),
+            Self::Rsa(key) => key
+                .to_pkcs8_der()
+                .expect("a valid key encodes")
+                .as_bytes()
+                .to_vec(),
             Self::P256(key) => key.to_bytes().to_vec(),
             Self::P384(key) => key.to_bytes().to_vec(),
         }
