@@ -1,4 +1,18 @@
 //! Mechanisms: what the host adds to the card's bare private-key operations.
+//!
+//! [`table`] judges what a caller asks for, [`plan`] matches it with a key and splits the work between host and
+//! card; the rest are the paddings, formats and public operations that the host computes itself.
+
+pub mod digest;
+pub mod ec;
+pub mod plan;
+pub mod rsa;
+pub mod table;
+
+use crate::error::Error;
+
+/// Results here carry Cryptoki's errors.
+pub type Result<T> = core::result::Result<T, Error>;
 
 /// Hash functions computed on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,4 +96,66 @@ pub enum Mechanism {
     Ecdh1(EcdhParameters),
     /// CKM_SHAn.
     Digest(Hash),
+}
+
+/// A mechanism's parameter as copied from the caller, not judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parameters {
+    /// Null pointer and length 0.
+    None,
+    /// `CK_RSA_PKCS_PSS_PARAMS`.
+    Pss {
+        /// `hashAlg`, a CKM_ number.
+        hash: u64,
+        /// `mgf`, a CKG_ number.
+        mgf: u64,
+        /// `sLen` in bytes.
+        salt_length: u64,
+    },
+    /// `CK_RSA_PKCS_OAEP_PARAMS`.
+    Oaep {
+        /// `hashAlg`, a CKM_ number.
+        hash: u64,
+        /// `mgf`, a CKG_ number.
+        mgf: u64,
+        /// `source`, a CKZ_ number.
+        source: u64,
+        /// `pSourceData`.
+        label: Vec<u8>,
+    },
+    /// `CK_EDDSA_PARAMS`.
+    Eddsa {
+        /// `phFlag`.
+        prehash: bool,
+        /// `pContextData`.
+        context: Vec<u8>,
+    },
+    /// `CK_ECDH1_DERIVE_PARAMS`.
+    Ecdh1 {
+        /// `kdf`, a CKD_ number.
+        kdf: u64,
+        /// `pSharedData`.
+        shared_data: Vec<u8>,
+        /// `pPublicData`.
+        public_data: Vec<u8>,
+    },
+    /// Bytes where no structure is expected.
+    Bytes(Vec<u8>),
+}
+
+/// Which parameter a mechanism takes, for reading it from the caller's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParameterKind {
+    /// None at all.
+    None,
+    /// `CK_RSA_PKCS_PSS_PARAMS`.
+    Pss,
+    /// `CK_RSA_PKCS_OAEP_PARAMS`.
+    Oaep,
+    /// `CK_EDDSA_PARAMS` or none.
+    OptionalEddsa,
+    /// `CK_ECDH1_DERIVE_PARAMS`.
+    Ecdh1,
+    /// A string of bytes.
+    Bytes,
 }

@@ -1,0 +1,191 @@
+//! The mechanism table: Cryptoki's numbers and parameters, judged, as [`Mechanism`]s.
+
+mod offer;
+
+use cryptoki_sys::*;
+
+use super::{EcdhParameters, Hash, Kdf, Mechanism, OaepParameters, ParameterKind, Parameters, PssParameters};
+use crate::error::Error;
+use crate::mechanism::Result;
+
+pub use offer::{MechanismRow, Supported, mechanisms_for_private, mechanisms_for_public, token_mechanisms};
+
+/// A mechanism without its parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    RsaPkcs,
+    RsaX509,
+    RsaPkcsHash(Hash),
+    RsaPss,
+    RsaPssHash(Hash),
+    RsaOaep,
+    Ecdsa,
+    EcdsaHash(Hash),
+    Eddsa,
+    Ecdh1,
+    Digest(Hash),
+}
+
+/// Every mechanism, in the order in which C_GetMechanismList gives them.
+const TABLE: &[(CK_MECHANISM_TYPE, Family)] = &[
+    (CKM_RSA_PKCS, Family::RsaPkcs),
+    (CKM_RSA_X_509, Family::RsaX509),
+    (CKM_SHA1_RSA_PKCS, Family::RsaPkcsHash(Hash::Sha1)),
+    (CKM_SHA224_RSA_PKCS, Family::RsaPkcsHash(Hash::Sha224)),
+    (CKM_SHA256_RSA_PKCS, Family::RsaPkcsHash(Hash::Sha256)),
+    (CKM_SHA384_RSA_PKCS, Family::RsaPkcsHash(Hash::Sha384)),
+    (CKM_SHA512_RSA_PKCS, Family::RsaPkcsHash(Hash::Sha512)),
+    (CKM_RSA_PKCS_PSS, Family::RsaPss),
+    (CKM_SHA1_RSA_PKCS_PSS, Family::RsaPssHash(Hash::Sha1)),
+    (CKM_SHA224_RSA_PKCS_PSS, Family::RsaPssHash(Hash::Sha224)),
+    (CKM_SHA256_RSA_PKCS_PSS, Family::RsaPssHash(Hash::Sha256)),
+    (CKM_SHA384_RSA_PKCS_PSS, Family::RsaPssHash(Hash::Sha384)),
+    (CKM_SHA512_RSA_PKCS_PSS, Family::RsaPssHash(Hash::Sha512)),
+    (CKM_RSA_PKCS_OAEP, Family::RsaOaep),
+    (CKM_ECDSA, Family::Ecdsa),
+    (CKM_ECDSA_SHA1, Family::EcdsaHash(Hash::Sha1)),
+    (CKM_ECDSA_SHA224, Family::EcdsaHash(Hash::Sha224)),
+    (CKM_ECDSA_SHA256, Family::EcdsaHash(Hash::Sha256)),
+    (CKM_ECDSA_SHA384, Family::EcdsaHash(Hash::Sha384)),
+    (CKM_ECDSA_SHA512, Family::EcdsaHash(Hash::Sha512)),
+    (CKM_EDDSA, Family::Eddsa),
+    (CKM_ECDH1_DERIVE, Family::Ecdh1),
+    (CKM_ECDH1_COFACTOR_DERIVE, Family::Ecdh1),
+    (CKM_SHA_1, Family::Digest(Hash::Sha1)),
+    (CKM_SHA224, Family::Digest(Hash::Sha224)),
+    (CKM_SHA256, Family::Digest(Hash::Sha256)),
+    (CKM_SHA384, Family::Digest(Hash::Sha384)),
+    (CKM_SHA512, Family::Digest(Hash::Sha512)),
+];
+
+/// The hashes as mechanisms, mask generation functions and key derivation functions name them.
+const HASHES: &[(Hash, CK_MECHANISM_TYPE, CK_RSA_PKCS_MGF_TYPE, CK_EC_KDF_TYPE)] = &[
+    (Hash::Sha1, CKM_SHA_1, CKG_MGF1_SHA1, CKD_SHA1_KDF),
+    (Hash::Sha224, CKM_SHA224, CKG_MGF1_SHA224, CKD_SHA224_KDF),
+    (Hash::Sha256, CKM_SHA256, CKG_MGF1_SHA256, CKD_SHA256_KDF),
+    (Hash::Sha384, CKM_SHA384, CKG_MGF1_SHA384, CKD_SHA384_KDF),
+    (Hash::Sha512, CKM_SHA512, CKG_MGF1_SHA512, CKD_SHA512_KDF),
+];
+
+/// Which parameter the mechanism `ckm` takes; `None` for a mechanism that is not known here.
+pub fn parameter_kind(ckm: u64) -> Option<ParameterKind> {
+    Some(match family(ckm)? {
+        Family::RsaPss | Family::RsaPssHash(_) => ParameterKind::Pss,
+        Family::RsaOaep => ParameterKind::Oaep,
+        Family::Eddsa => ParameterKind::OptionalEddsa,
+        Family::Ecdh1 => ParameterKind::Ecdh1,
+        Family::RsaPkcs
+        | Family::RsaX509
+        | Family::RsaPkcsHash(_)
+        | Family::Ecdsa
+        | Family::EcdsaHash(_)
+        | Family::Digest(_) => ParameterKind::None,
+    })
+}
+
+/// The mechanism `ckm` with its parameter, judged as far as it can be without a key.
+///
+/// `MechanismInvalid` for a mechanism not known here, `MechanismParamInvalid` for a parameter that is missing,
+/// unexpected, or has values that the mechanism does not allow.
+pub fn mechanism(ckm: u64, parameters: Parameters) -> Result<Mechanism> {
+    match (family(ckm).ok_or(Error::MechanismInvalid)?, parameters) {
+        (Family::RsaPkcs, Parameters::None) => Ok(Mechanism::RsaPkcs),
+        (Family::RsaX509, Parameters::None) => Ok(Mechanism::RsaX509),
+        (Family::RsaPkcsHash(hash), Parameters::None) => Ok(Mechanism::RsaPkcsHash(hash)),
+        (Family::RsaPss, Parameters::Pss { hash, mgf, salt_length }) => {
+            Ok(Mechanism::RsaPss(pss(hash, mgf, salt_length)?))
+        }
+        (Family::RsaPssHash(own), Parameters::Pss { hash, mgf, salt_length }) => {
+            let parameters = pss(hash, mgf, salt_length)?;
+            // PKCS#11 3.2 6.1.10: hashAlg is the mechanism's own hash.
+            if parameters.hash == own {
+                Ok(Mechanism::RsaPssHash(parameters))
+            } else {
+                Err(Error::MechanismParamInvalid)
+            }
+        }
+        (Family::RsaOaep, Parameters::Oaep { hash, mgf, source, label }) => {
+            Ok(Mechanism::RsaOaep(oaep(hash, mgf, source, label)?))
+        }
+        (Family::Ecdsa, Parameters::None) => Ok(Mechanism::Ecdsa),
+        (Family::EcdsaHash(hash), Parameters::None) => Ok(Mechanism::EcdsaHash(hash)),
+        (Family::Eddsa, Parameters::None) => Ok(Mechanism::Eddsa),
+        (Family::Eddsa, Parameters::Eddsa { prehash: false, context }) if context.is_empty() => Ok(Mechanism::Eddsa),
+        (Family::Ecdh1, Parameters::Ecdh1 { kdf, shared_data, public_data }) => {
+            Ok(Mechanism::Ecdh1(ecdh(kdf, shared_data, public_data)?))
+        }
+        (Family::Digest(hash), Parameters::None) => Ok(Mechanism::Digest(hash)),
+        _ => Err(Error::MechanismParamInvalid),
+    }
+}
+
+/// The CKM_ number of a mechanism; both kinds of ECDH are CKM_ECDH1_DERIVE.
+pub fn number(mechanism: &Mechanism) -> u64 {
+    let family = match mechanism {
+        Mechanism::RsaPkcs => Family::RsaPkcs,
+        Mechanism::RsaX509 => Family::RsaX509,
+        Mechanism::RsaPkcsHash(hash) => Family::RsaPkcsHash(*hash),
+        Mechanism::RsaPss(_) => Family::RsaPss,
+        Mechanism::RsaPssHash(parameters) => Family::RsaPssHash(parameters.hash),
+        Mechanism::RsaOaep(_) => Family::RsaOaep,
+        Mechanism::Ecdsa => Family::Ecdsa,
+        Mechanism::EcdsaHash(hash) => Family::EcdsaHash(*hash),
+        Mechanism::Eddsa => Family::Eddsa,
+        Mechanism::Ecdh1(_) => Family::Ecdh1,
+        Mechanism::Digest(hash) => Family::Digest(*hash),
+    };
+    TABLE.iter().find(|row| row.1 == family).map_or(CK_UNAVAILABLE_INFORMATION, |row| row.0)
+}
+
+fn family(ckm: u64) -> Option<Family> {
+    TABLE.iter().find(|row| row.0 == ckm).map(|row| row.1)
+}
+
+/// Whether the salt fits is for the key to say.
+fn pss(hash: u64, mgf: u64, salt_length: u64) -> Result<PssParameters> {
+    Ok(PssParameters {
+        hash: hash_of_mechanism(hash)?,
+        mgf: hash_of_mgf(mgf)?,
+        salt_length: usize::try_from(salt_length).map_err(|_| Error::MechanismParamInvalid)?,
+    })
+}
+
+/// `source` 0 is taken for an empty label: callers leave it so (PKCS#11 3.2 6.1.7 has CKZ_DATA_SPECIFIED only).
+fn oaep(hash: u64, mgf: u64, source: u64, label: Vec<u8>) -> Result<OaepParameters> {
+    match source {
+        CKZ_DATA_SPECIFIED => {}
+        0 if label.is_empty() => {}
+        _ => return Err(Error::MechanismParamInvalid),
+    }
+    Ok(OaepParameters { hash: hash_of_mechanism(hash)?, mgf: hash_of_mgf(mgf)?, label })
+}
+
+/// Shared data are for a KDF only (PKCS#11 3.2 6.3.17).
+fn ecdh(kdf: u64, shared_data: Vec<u8>, public_data: Vec<u8>) -> Result<EcdhParameters> {
+    let kdf = match kdf {
+        CKD_NULL if shared_data.is_empty() => Kdf::Null,
+        CKD_NULL => return Err(Error::MechanismParamInvalid),
+        _ => Kdf::X963(hash_where(|row| row.3 == kdf)?),
+    };
+    if public_data.is_empty() {
+        return Err(Error::MechanismParamInvalid);
+    }
+    Ok(EcdhParameters { kdf, shared_data, public_data })
+}
+
+fn hash_of_mechanism(ckm: u64) -> Result<Hash> {
+    hash_where(|row| row.1 == ckm)
+}
+
+fn hash_of_mgf(mgf: u64) -> Result<Hash> {
+    hash_where(|row| row.2 == mgf)
+}
+
+fn hash_where(
+    matches: impl Fn(&(Hash, CK_MECHANISM_TYPE, CK_RSA_PKCS_MGF_TYPE, CK_EC_KDF_TYPE)) -> bool,
+) -> Result<Hash> {
+    HASHES.iter().find(|row| matches(row)).map(|row| row.0).ok_or(Error::MechanismParamInvalid)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! What a key and a token offer, computed by asking the planner about every row of the table.
+
+use cryptoki_sys::*;
+
+use super::{Family, TABLE};
+use crate::card::key::{KeyKind, PublicKey};
+use crate::card::{Abilities, PrivateKey, Usage};
+use crate::mechanism::plan;
+use crate::mechanism::{EcdhParameters, Hash, Kdf, Mechanism, OaepParameters, PssParameters};
+
+/// A kind of key that a card could hold, for tokens that have none yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Supported {
+    /// Algorithm and size.
+    pub kind: KeyKind,
+    /// What the card would do with such a key.
+    pub abilities: Abilities,
+}
+
+/// `CK_MECHANISM_INFO` with the mechanism's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MechanismRow {
+    /// CKM_ number.
+    pub ckm: u64,
+    /// `ulMinKeySize`, in bits; 0 for hashes.
+    pub min_key: u64,
+    /// `ulMaxKeySize`, in bits; 0 for hashes.
+    pub max_key: u64,
+    /// CKF_ bits.
+    pub flags: u64,
+}
+
+/// `CKA_ALLOWED_MECHANISMS` of a private key: what it can do and is meant for.
+pub fn mechanisms_for_private(key: &PrivateKey) -> Vec<u64> {
+    rows(|mechanism| private_flags(mechanism, key))
+}
+
+/// `CKA_ALLOWED_MECHANISMS` of a public key.
+pub fn mechanisms_for_public(key: &PublicKey) -> Vec<u64> {
+    rows(|mechanism| public_flags(mechanism, key))
+}
+
+fn rows(flags: impl Fn(&Mechanism) -> CK_FLAGS) -> Vec<u64> {
+    TABLE.iter().filter(|row| flags(&sample(row.1)) != 0).map(|row| row.0).collect()
+}
+
+/// C_GetMechanismList and C_GetMechanismInfo of a token with these keys.
+///
+/// `supported` counts for those types of key (RSA, EC, Ed25519, X25519) of which the token has none. Hashes are
+/// always there. CKF_HW marks what the card computes.
+pub fn token_mechanisms<'a>(
+    private: impl IntoIterator<Item = &'a PrivateKey>,
+    public: impl IntoIterator<Item = &'a PublicKey>,
+    supported: &[Supported],
+) -> Vec<MechanismRow> {
+    let mut private: Vec<PrivateKey> = private.into_iter().cloned().collect();
+    let public: Vec<&PublicKey> = public.into_iter().collect();
+    let present: Vec<KeyKind> = private.iter().map(|key| key.kind).chain(public.iter().map(|key| key.kind())).collect();
+    let missing = |kind: KeyKind| !present.iter().any(|held| same_type(*held, kind));
+    private.extend(supported.iter().filter(|entry| missing(entry.kind)).map(placeholder));
+    TABLE.iter().filter_map(|(ckm, family)| token_row(*ckm, *family, &private, &public)).collect()
+}
+
+fn token_row(ckm: u64, family: Family, private: &[PrivateKey], public: &[&PublicKey]) -> Option<MechanismRow> {
+    if let Family::Digest(_) = family {
+        return Some(MechanismRow { ckm, min_key: 0, max_key: 0, flags: CKF_DIGEST });
+    }
+    let mechanism = sample(family);
+    let by_card = private.iter().map(|key| (key.kind, private_flags(&mechanism, key)));
+    let by_card = by_card.map(|(kind, flags)| (kind, if flags == 0 { 0 } else { flags | CKF_HW }));
+    let by_host = private.iter().map(|key| (key.kind, kind_flags(&mechanism, key.kind)));
+    let by_host = by_host.chain(public.iter().map(|key| (key.kind(), public_flags(&mechanism, key))));
+    let useful: Vec<_> = by_card.chain(by_host).filter(|(_, flags)| *flags != 0).collect();
+    let sizes = || useful.iter().map(|(kind, _)| kind.bits() as u64);
+    let curve = if matches!(family, Family::Ecdsa | Family::EcdsaHash(_) | Family::Eddsa | Family::Ecdh1) {
+        CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS
+    } else {
+        0
+    };
+    Some(MechanismRow {
+        ckm,
+        min_key: sizes().min()?,
+        max_key: sizes().max()?,
+        flags: useful.iter().fold(curve, |all, (_, flags)| all | flags),
+    })
+}
+
+/// What the card does for `key` with `mechanism`, as CKF_ bits.
+fn private_flags(mechanism: &Mechanism, key: &PrivateKey) -> CK_FLAGS {
+    [
+        (plan::check_sign(mechanism, key).is_ok(), CKF_SIGN),
+        (plan::check_sign_recover(mechanism, key).is_ok(), CKF_SIGN_RECOVER),
+        (plan::check_decrypt(mechanism, key).is_ok(), CKF_DECRYPT),
+        (plan::check_unwrap(mechanism, key).is_ok(), CKF_UNWRAP),
+        (plan::check_derive(mechanism, key).is_ok(), CKF_DERIVE),
+    ]
+    .into_iter()
+    .fold(0, |all, (can, flag)| if can { all | flag } else { all })
+}
+
+/// What the host does with a public key and `mechanism`, as CKF_ bits.
+fn public_flags(mechanism: &Mechanism, key: &PublicKey) -> CK_FLAGS {
+    kind_flags(mechanism, key.kind())
+}
+
+fn kind_flags(mechanism: &Mechanism, kind: KeyKind) -> CK_FLAGS {
+    [
+        (plan::check_verify(mechanism, kind).is_ok(), CKF_VERIFY),
+        (plan::check_verify_recover(mechanism, kind).is_ok(), CKF_VERIFY_RECOVER),
+        (plan::check_encrypt(mechanism, kind).is_ok(), CKF_ENCRYPT | CKF_WRAP),
+    ]
+    .into_iter()
+    .fold(0, |all, (can, flag)| if can { all | flag } else { all })
+}
+
+/// A mechanism of the family with the parameter that the shortest key could take.
+fn sample(family: Family) -> Mechanism {
+    let pss = |hash| PssParameters { hash, mgf: hash, salt_length: 0 };
+    match family {
+        Family::RsaPkcs => Mechanism::RsaPkcs,
+        Family::RsaX509 => Mechanism::RsaX509,
+        Family::RsaPkcsHash(hash) => Mechanism::RsaPkcsHash(hash),
+        Family::RsaPss => Mechanism::RsaPss(pss(Hash::Sha1)),
+        Family::RsaPssHash(hash) => Mechanism::RsaPssHash(pss(hash)),
+        Family::RsaOaep => Mechanism::RsaOaep(OaepParameters { hash: Hash::Sha1, mgf: Hash::Sha1, label: Vec::new() }),
+        Family::Ecdsa => Mechanism::Ecdsa,
+        Family::EcdsaHash(hash) => Mechanism::EcdsaHash(hash),
+        Family::Eddsa => Mechanism::Eddsa,
+        Family::Ecdh1 => {
+            Mechanism::Ecdh1(EcdhParameters { kdf: Kdf::Null, shared_data: Vec::new(), public_data: Vec::new() })
+        }
+        Family::Digest(hash) => Mechanism::Digest(hash),
+    }
+}
+
+/// A key of a supported kind, meant for everything that the card could do with it.
+fn placeholder(entry: &Supported) -> PrivateKey {
+    let deciphers = !entry.abilities.decipher.is_empty();
+    PrivateKey {
+        reference: crate::card::KeyReference(0),
+        id: Vec::new(),
+        label: String::new(),
+        kind: entry.kind,
+        public: None,
+        subject: Vec::new(),
+        abilities: entry.abilities,
+        usage: Usage {
+            sign: !entry.abilities.sign.is_empty(),
+            decrypt: deciphers,
+            unwrap: deciphers,
+            derive: entry.abilities.agree,
+        },
+        authentication: crate::card::Authentication::Once,
+        local: None,
+    }
+}
+
+fn same_type(one: KeyKind, other: KeyKind) -> bool {
+    core::mem::discriminant(&one) == core::mem::discriminant(&other)
+}
