@@ -104,7 +104,7 @@ pub fn provision(
     for slot in &layout.slots {
         let public_key = personalization.key(slot);
         if let Some(usage) = slot.certificate {
-            let certificate = authority.issue(&layout.holder, slot.reference, usage, &public_key);
+            let certificate = authority.issue(&layout.holder, slot, usage, &public_key);
             personalization.certificate(slot.reference, &certificate, slot.compressed);
             certificates.push((slot.reference, certificate));
         }

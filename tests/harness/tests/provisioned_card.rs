@@ -478,6 +478,22 @@ fn garbage_never_ends_a_card() {
 }
 
 #[test]
+fn a_large_certificate_is_read_in_pieces_or_at_once() {
+    for options in [PivOptions::extended(), PivOptions::short()] {
+        let mut layout = Layout::elliptic();
+        layout.slots[0] = layout.slots[0].larger(6000);
+        let mut card = PivCard::new(options);
+        let provisioned = provision(&mut card, &layout, &Authority::default());
+        let certificate = provisioned.certificate(0x9A).unwrap();
+        assert!(certificate.len() > 6000);
+        let mut terminal = Terminal::new(&mut card);
+        terminal.send(SELECT, &PIV_AID).unwrap();
+        let read = terminal.send(GET_DATA, &hex!("5C 03 5FC105")).unwrap();
+        assert_eq!(skip(skip(&read, 0x53), 0x70), certificate);
+    }
+}
+
+#[test]
 fn pem_files_are_written_for_other_programs() {
     let mut card = PivCard::new(PivOptions::default());
     let provisioned = provision(&mut card, &Layout::elliptic(), &Authority::default());

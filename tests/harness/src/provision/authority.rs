@@ -8,19 +8,21 @@ use rand_core::{OsRng, RngCore};
 use x509_cert::Certificate;
 use x509_cert::builder::{Builder, CertificateBuilder, Profile};
 use x509_cert::der::asn1::{Any, Ia5String, ObjectIdentifier, UtcTime, Utf8StringRef};
+use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::referenced::OwnedToRef;
-use x509_cert::der::{DateTime, Decode, Encode};
+use x509_cert::der::{self, DateTime, Decode, Encode, Length, Writer};
 use x509_cert::ext::pkix::name::{GeneralName, OtherName};
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages,
     SubjectAltName, SubjectKeyIdentifier,
 };
+use x509_cert::ext::{AsExtension, Extension};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 use x509_cert::time::{Time, Validity};
 
-use super::layout::{Holder, Usage};
+use super::layout::{Holder, KeySlot, Usage};
 use super::pem;
 
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
@@ -99,7 +101,7 @@ impl Authority {
     pub fn issue(
         &self,
         holder: &Holder,
-        reference: u8,
+        slot: &KeySlot,
         usage: Usage,
         public_key: &[u8],
     ) -> Vec<u8> {
@@ -122,14 +124,15 @@ impl Authority {
             Usage::CardAuthentication => (KeyUsages::DigitalSignature.into(), vec![PIV_CARD_AUTH]),
         };
         // the key reference makes the subjects of one card's certificates differ
-        let subject = name_of(&format!("serialNumber={reference:02X},{}", holder.subject));
-        self.sign(
-            subject,
+        let subject = format!("serialNumber={:02X},{}", slot.reference, holder.subject);
+        self.sign(Contents {
+            subject: name_of(&subject),
             public,
-            KeyUsage(key_usage),
-            extended,
-            alternative_names(holder),
-        )
+            key_usage: KeyUsage(key_usage),
+            extended: ExtendedKeyUsage(extended),
+            names: alternative_names(holder),
+            filler: slot.filler,
+        })
     }
 
     /// Issues a certificate with a fresh key for a TLS server.
@@ -139,13 +142,14 @@ impl Authority {
             .iter()
             .map(|name| GeneralName::DnsName(Ia5String::new(name).expect("an ASCII name")))
             .collect();
-        let certificate = self.sign(
-            name_of(&format!("CN={},O=Cardea Bench,C=GB", host_names[0])),
-            public_key(&key),
-            KeyUsage(KeyUsages::DigitalSignature.into()),
-            vec![SERVER_AUTH],
-            SubjectAltName(names),
-        );
+        let certificate = self.sign(Contents {
+            subject: name_of(&format!("CN={},O=Cardea Bench,C=GB", host_names[0])),
+            public: public_key(&key),
+            key_usage: KeyUsage(KeyUsages::DigitalSignature.into()),
+            extended: ExtendedKeyUsage(vec![SERVER_AUTH]),
+            names: SubjectAltName(names),
+            filler: 0,
+        });
         let key_der = p256::SecretKey::from(key.as_nonzero_scalar())
             .to_pkcs8_der()
             .expect("a key encodes");
@@ -155,48 +159,85 @@ impl Authority {
         }
     }
 
-    fn sign(
-        &self,
-        subject: Name,
-        public: SubjectPublicKeyInfoOwned,
-        key_usage: KeyUsage,
-        extended: Vec<ObjectIdentifier>,
-        names: SubjectAltName,
-    ) -> Vec<u8> {
-        let issuer = self.certificate.tbs_certificate.subject.clone();
+    fn sign(&self, contents: Contents) -> Vec<u8> {
+        let authority = &self.certificate.tbs_certificate;
         let profile = Profile::Manual {
-            issuer: Some(issuer),
+            issuer: Some(authority.subject.clone()),
         };
-        let authority = self
-            .certificate
-            .tbs_certificate
-            .subject_public_key_info
-            .owned_to_ref();
+        let authority = authority.subject_public_key_info.owned_to_ref();
         let authority = AuthorityKeyIdentifier::try_from(authority).expect("an identifier");
+        let public = contents.public;
         let own = SubjectKeyIdentifier::try_from(public.owned_to_ref()).expect("an identifier");
-        let mut builder =
-            CertificateBuilder::new(profile, serial(), validity(), subject, public, &self.key)
-                .expect("a certificate");
+        let mut builder = CertificateBuilder::new(
+            profile,
+            serial(),
+            validity(),
+            contents.subject,
+            public,
+            &self.key,
+        )
+        .expect("a certificate");
         add(&mut builder, &authority);
         add(&mut builder, &own);
-        add(
-            &mut builder,
-            &BasicConstraints {
-                ca: false,
-                path_len_constraint: None,
-            },
-        );
-        add(&mut builder, &key_usage);
-        add(&mut builder, &ExtendedKeyUsage(extended));
-        add(&mut builder, &names);
+        let constraints = BasicConstraints {
+            ca: false,
+            path_len_constraint: None,
+        };
+        add(&mut builder, &constraints);
+        add(&mut builder, &contents.key_usage);
+        add(&mut builder, &contents.extended);
+        add(&mut builder, &contents.names);
+        if contents.filler > 0 {
+            add(&mut builder, &Filler(contents.filler));
+        }
         let certificate = builder.build::<DerSignature>().expect("a signature");
         certificate.to_der().expect("a certificate encodes")
     }
 }
 
+/// What an end entity's certificate says.
+struct Contents {
+    subject: Name,
+    public: SubjectPublicKeyInfoOwned,
+    key_usage: KeyUsage,
+    extended: ExtendedKeyUsage,
+    names: SubjectAltName,
+    filler: usize,
+}
+
+/// An extension that makes a certificate larger by about that many bytes.
+struct Filler(usize);
+
+impl Filler {
+    fn content(&self) -> Ia5String {
+        Ia5String::new(&"filler. ".repeat(self.0.div_ceil(8))).expect("ASCII")
+    }
+}
+
+impl AssociatedOid for Filler {
+    /// Netscape's comment, which nobody interprets.
+    const OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113730.1.13");
+}
+
+impl Encode for Filler {
+    fn encoded_len(&self) -> der::Result<Length> {
+        self.content().encoded_len()
+    }
+
+    fn encode(&self, writer: &mut impl Writer) -> der::Result<()> {
+        self.content().encode(writer)
+    }
+}
+
+impl AsExtension for Filler {
+    fn critical(&self, _: &Name, _: &[Extension]) -> bool {
+        false
+    }
+}
+
 type Signed<'s> = CertificateBuilder<'s, SigningKey>;
 
-fn add<E: x509_cert::ext::AsExtension>(builder: &mut Signed<'_>, extension: &E) {
+fn add<E: AsExtension>(builder: &mut Signed<'_>, extension: &E) {
     builder.add_extension(extension).expect("an extension");
 }
 

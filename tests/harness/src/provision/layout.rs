@@ -60,6 +60,8 @@ pub struct KeySlot {
     pub certificate: Option<Usage>,
     /// Whether the certificate is stored compressed with gzip (CertInfo bit 0).
     pub compressed: bool,
+    /// Bytes of an extension that only makes the certificate larger.
+    pub filler: usize,
 }
 
 impl KeySlot {
@@ -76,6 +78,7 @@ impl KeySlot {
             kind,
             certificate: Some(usage),
             compressed: false,
+            filler: 0,
         }
     }
 
@@ -85,6 +88,11 @@ impl KeySlot {
             compressed: true,
             ..self
         }
+    }
+
+    /// The same with a certificate larger by about that many bytes.
+    pub fn larger(self, filler: usize) -> Self {
+        Self { filler, ..self }
     }
 
     /// The same without a certificate.
