@@ -1,0 +1,172 @@
+//! What a reader knows: its card, where that is, and what it has been told to do.
+
+use std::time::Duration;
+
+use cardea_virtual_reader::protocol::{
+    PowerAction, TAG_IFD_ATR, TAG_IFD_POLLING_THREAD_WITH_TIMEOUT,
+};
+
+use super::fault::Faults;
+use super::log::{Event, Log};
+use super::{Failure, GET_FEATURE_REQUEST, GET_TLV_PROPERTIES, Properties};
+use crate::card::VirtualCard;
+
+/// `SCARD_ATTR_ATR_STRING`.
+const SCARD_ATTR_ATR_STRING: u32 = 0x0009_0303;
+/// `SCARD_ATTR_ICC_PRESENCE`: 0 absent, 2 present.
+const SCARD_ATTR_ICC_PRESENCE: u32 = 0x0009_0300;
+/// `SCARD_ATTR_ICC_INTERFACE_STATUS`: nonzero with power.
+const SCARD_ATTR_ICC_INTERFACE_STATUS: u32 = 0x0009_0301;
+
+/// The state of one reader.
+pub(super) struct State {
+    /// The card in the reader or, unless `seated`, beside it; absent also while it executes a command.
+    pub(super) card: Option<Box<dyn VirtualCard>>,
+    pub(super) seated: bool,
+    pub(super) powered: bool,
+    pub(super) plugged: bool,
+    /// A command is under way.
+    pub(super) busy: bool,
+    /// Changes with every movement of a card or of the reader.
+    pub(super) tenure: u32,
+    pub(super) attached: usize,
+    pub(super) latency: Duration,
+    pub(super) properties: Properties,
+    pub(super) faults: Faults,
+    pub(super) log: Log,
+}
+
+impl State {
+    pub(super) fn new(properties: Properties) -> Self {
+        Self {
+            card: None,
+            seated: false,
+            powered: false,
+            plugged: true,
+            busy: false,
+            tenure: 0,
+            attached: 0,
+            latency: Duration::ZERO,
+            properties,
+            faults: Faults::default(),
+            log: Log::new(),
+        }
+    }
+
+    /// The card at hand goes into the reader.
+    pub(super) fn seat(&mut self) {
+        self.seated = true;
+        self.tenure += 1;
+        self.log.record(Event::Inserted);
+    }
+
+    /// The card, if any, leaves the reader; it loses power now, or when it comes back from a command.
+    pub(super) fn withdraw(&mut self) {
+        if !self.seated {
+            return;
+        }
+        self.cut_power();
+        self.seated = false;
+        self.tenure += 1;
+        self.log.record(Event::Removed);
+    }
+
+    pub(super) fn unplug(&mut self) {
+        self.cut_power();
+        self.plugged = false;
+        self.tenure += 1;
+        self.log.record(Event::Unplugged);
+    }
+
+    pub(super) fn plug(&mut self) {
+        self.plugged = true;
+        self.tenure += 1;
+        self.log.record(Event::Plugged);
+    }
+
+    /// The card loses power without a request.
+    pub(super) fn cut_power(&mut self) {
+        if std::mem::take(&mut self.powered)
+            && let Some(card) = &mut self.card
+        {
+            card.power_off();
+        }
+    }
+
+    /// The card loses its volatile state without a request.
+    pub(super) fn reset_silently(&mut self) {
+        if let Some(card) = &mut self.card {
+            card.reset();
+        }
+    }
+
+    pub(super) fn presence(&self) -> Result<(), Failure> {
+        match (self.plugged, self.seated) {
+            (false, _) => Err(Failure::NoReader),
+            (true, false) => Err(Failure::NoCard),
+            (true, true) => Ok(()),
+        }
+    }
+
+    /// Whether a card with power is in the reader.
+    pub(super) fn ready(&self) -> Result<(), Failure> {
+        self.presence()?;
+        if self.powered {
+            Ok(())
+        } else {
+            Err(Failure::Unpowered)
+        }
+    }
+
+    pub(super) fn power(&mut self, action: PowerAction) -> Result<Vec<u8>, Failure> {
+        match (self.presence(), action) {
+            (Err(Failure::NoCard), PowerAction::Down) => return Ok(Vec::new()),
+            (presence, _) => presence?,
+        }
+        let card = self.card.as_mut().ok_or(Failure::NoCard)?;
+        let event = match action {
+            PowerAction::Down if !self.powered => return Ok(Vec::new()),
+            PowerAction::Down => {
+                card.power_off();
+                Event::PowerOff
+            }
+            PowerAction::Reset if self.powered => {
+                card.reset();
+                Event::Reset
+            }
+            PowerAction::Up | PowerAction::Reset => {
+                card.power_on();
+                Event::PowerOn
+            }
+        };
+        self.powered = action != PowerAction::Down;
+        let atr = if self.powered { card.atr() } else { Vec::new() };
+        self.log.record(event);
+        Ok(atr)
+    }
+
+    pub(super) fn control(&self, code: u32) -> Result<Vec<u8>, Failure> {
+        match code {
+            _ if !self.plugged => Err(Failure::NoReader),
+            GET_FEATURE_REQUEST => Ok(Properties::feature_list(&[])),
+            GET_TLV_PROPERTIES => Ok(self.properties.tlv()),
+            _ => Err(Failure::Unsupported),
+        }
+    }
+
+    pub(super) fn attribute(&self, tag: u32) -> Result<Vec<u8>, Failure> {
+        if !self.plugged {
+            return Err(Failure::NoReader);
+        }
+        match tag {
+            TAG_IFD_ATR | SCARD_ATTR_ATR_STRING => match &self.card {
+                Some(card) if self.powered => Ok(card.atr()),
+                _ => Ok(Vec::new()),
+            },
+            TAG_IFD_POLLING_THREAD_WITH_TIMEOUT if self.properties.interrupts => Ok(Vec::new()),
+            SCARD_ATTR_ICC_PRESENCE => Ok(vec![if self.seated { 2 } else { 0 }]),
+            SCARD_ATTR_ICC_INTERFACE_STATUS => Ok(vec![u8::from(self.powered)]),
+            _ => self.properties.attribute(tag),
+        }
+    }
+}
