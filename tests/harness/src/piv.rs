@@ -47,8 +47,8 @@ pub struct PivOptions {
     pub key_history: bool,
     /// Whether the discovery object 7E exists (SP 800-73-4 part 1 3.3.2).
     pub discovery_object: bool,
-    /// Whether SELECT of the application that is already selected leaves the security status alone, as SP 800-73-4 part 2 3.1.1 has it;
-    /// a YubiKey drops it.
+    /// Whether SELECT of the application that is already selected leaves the security status alone, as
+    /// SP 800-73-4 part 2 3.1.1 has it; a YubiKey drops it.
     pub reselect_keeps_login: bool,
     /// Whether the PIV application is selected after reset; otherwise everything but SELECT is 6D00 until it is.
     pub implicitly_selected: bool,
@@ -65,13 +65,14 @@ pub struct PivOptions {
 }
 
 impl Default for PivOptions {
+    /// A card much like a YubiKey 5.
     fn default() -> Self {
         Self {
             extended_length: true,
             yubico_extensions: true,
             key_history: true,
             discovery_object: true,
-            reselect_keeps_login: true,
+            reselect_keeps_login: false,
             implicitly_selected: false,
             version: [5, 4, 3],
             serial: None,
@@ -96,10 +97,11 @@ impl PivOptions {
         }
     }
 
-    /// A card with nothing beyond SP 800-73-4.
+    /// A card as SP 800-73-4 has it, with nothing beyond.
     pub fn plain() -> Self {
         Self {
             yubico_extensions: false,
+            reselect_keeps_login: true,
             ..Self::default()
         }
     }
