@@ -59,7 +59,9 @@ errors! {
     KeyFunctionNotPermitted = CKR_KEY_FUNCTION_NOT_PERMITTED,
     KeyHandleInvalid = CKR_KEY_HANDLE_INVALID,
     KeyIndigestible = CKR_KEY_INDIGESTIBLE,
+    KeyNotWrappable = CKR_KEY_NOT_WRAPPABLE,
     KeySizeRange = CKR_KEY_SIZE_RANGE,
+    KeyUnextractable = CKR_KEY_UNEXTRACTABLE,
     KeyTypeInconsistent = CKR_KEY_TYPE_INCONSISTENT,
     MechanismInvalid = CKR_MECHANISM_INVALID,
     MechanismParamInvalid = CKR_MECHANISM_PARAM_INVALID,
@@ -94,12 +96,21 @@ errors! {
     TokenNotPresent = CKR_TOKEN_NOT_PRESENT,
     TokenNotRecognized = CKR_TOKEN_NOT_RECOGNIZED,
     TokenWriteProtected = CKR_TOKEN_WRITE_PROTECTED,
+    UnwrappingKeyHandleInvalid = CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+    UnwrappingKeyTypeInconsistent = CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
     UserAlreadyLoggedIn = CKR_USER_ALREADY_LOGGED_IN,
     UserAnotherAlreadyLoggedIn = CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
     UserNotLoggedIn = CKR_USER_NOT_LOGGED_IN,
     UserPinNotInitialized = CKR_USER_PIN_NOT_INITIALIZED,
     UserTypeInvalid = CKR_USER_TYPE_INVALID,
+    WrappedKeyInvalid = CKR_WRAPPED_KEY_INVALID,
+    WrappedKeyLenRange = CKR_WRAPPED_KEY_LEN_RANGE,
+    WrappingKeyHandleInvalid = CKR_WRAPPING_KEY_HANDLE_INVALID,
+    WrappingKeyTypeInconsistent = CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
 }
+
+/// What the upper floors return.
+pub type Result<T> = core::result::Result<T, Error>;
 
 impl From<LinkError> for Error {
     fn from(error: LinkError) -> Self {

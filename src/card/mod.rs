@@ -4,6 +4,7 @@
 //! on a card is a [`CardApplication`], whose methods get a [`Channel`] inside an open transaction with the
 //! application selected.
 
+pub mod command;
 pub mod driver;
 pub mod key;
 pub mod piv;

@@ -129,7 +129,7 @@ impl Context for System {
     }
 
     fn waiter(&self) -> Result<Box<dyn Waiter>, LinkError> {
-        Ok(Box::new(SystemWaiter { context: establish()?, cancelled: Mutex::new(false) }))
+        Ok(Box::new(SystemWaiter { context: establish()?, state: Mutex::default() }))
     }
 
     fn refresh(&self) {

@@ -140,6 +140,9 @@ impl Reader {
         work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let mut card = self.card.lock();
+        if self.presence.lock().generation != generation {
+            return Err(Error::DeviceRemoved);
+        }
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let binding = self.bound(&mut card, generation)?;
             self.in_transaction(binding, index, work)
@@ -158,10 +161,14 @@ impl Reader {
         }
     }
 
-    /// Closes the connection, if there is one.
-    pub fn disconnect(&self, disposition: Disposition) {
+    /// Closes the connection, if there is one. `reset` asks for a reset on the way, because the application has
+    /// no command that drops a verified PIN; it is done only where nobody else uses the card.
+    pub fn disconnect(&self, reset: bool) {
         let mut card = self.card.lock();
-        self.drop_binding(&mut card, disposition);
+        let Some(binding) = card.as_mut() else { return };
+        // An exclusive reconnection succeeds only when no other connection exists, and keeps others out.
+        let alone = reset && binding.connection.reconnect(ShareMode::Exclusive, Disposition::Leave).is_ok();
+        self.drop_binding(&mut card, if alone { Disposition::Reset } else { Disposition::Leave });
     }
 
     fn drop_binding(&self, card: &mut Option<Binding>, disposition: Disposition) {

@@ -3,6 +3,8 @@
 //! It belongs to the token, not to a session: all sessions of a slot change together. A login is void as soon as
 //! the card is known to have dropped it.
 
+use std::sync::Arc;
+
 use crate::card::Role;
 use crate::secret::Pin;
 
@@ -23,7 +25,7 @@ pub enum Login {
         epoch: u64,
         /// Unblocking reference data. Cards such as PIV keep no "officer is logged in" state, so that each
         /// administrative command has to prove them again; wiped at logout.
-        pin: Pin,
+        pin: Arc<Pin>,
     },
 }
 

@@ -1,0 +1,73 @@
+//! The configuration: `/etc/cardea/cardea.toml`, then the user's own file, then `CARDEA_*` variables.
+//!
+//! A file that cannot be read as it stands is reported in the log and ignored as a whole: a module inside somebody
+//! else's program must not fail for it.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::log::{Level, Log};
+
+/// What administrators and users may decide.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Configuration {
+    /// Refuse a login that would spend the last try of a PIN.
+    pub keep_last_try: bool,
+}
+
+/// One configuration file; a key that is absent leaves the earlier value.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    keep_last_try: Option<bool>,
+}
+
+impl Configuration {
+    /// Reads the system's file, the user's file and the environment, in this order.
+    pub fn load(log: &Log) -> Self {
+        let mut configuration = Self::default();
+        for path in paths() {
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            match toml::from_str::<File>(&text) {
+                Ok(file) => configuration.apply(&file),
+                Err(error) => log.line(Level::Calls, format_args!("{} is ignored: {error}", path.display())),
+            }
+        }
+        if let Ok(value) = std::env::var("CARDEA_KEEP_LAST_TRY") {
+            configuration.keep_last_try = matches!(value.as_str(), "1" | "true" | "yes");
+        }
+        configuration
+    }
+
+    fn apply(&mut self, file: &File) {
+        self.keep_last_try = file.keep_last_try.unwrap_or(self.keep_last_try);
+    }
+}
+
+fn paths() -> Vec<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+    let user = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home);
+    let system = PathBuf::from("/etc/cardea/cardea.toml");
+    std::iter::once(system).chain(user.map(|folder| folder.join("cardea/cardea.toml"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_key_leaves_the_earlier_value() {
+        let mut configuration = Configuration { keep_last_try: true };
+        configuration.apply(&toml::from_str("").unwrap());
+        assert!(configuration.keep_last_try);
+        configuration.apply(&toml::from_str("keep_last_try = false").unwrap());
+        assert!(!configuration.keep_last_try);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line() {
+        let error = toml::from_str::<File>("keep_last_try = true\nkeep_lsat_try = true\n").unwrap_err().to_string();
+        assert!(error.contains("line 2"), "{error}");
+    }
+}

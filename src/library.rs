@@ -1,0 +1,104 @@
+//! The Library: everything between C_Initialize and C_Finalize.
+
+use std::sync::Arc;
+
+use crate::card::driver::{DRIVERS, Driver};
+use crate::configuration::Configuration;
+use crate::error::Error;
+use crate::handle::Handles;
+use crate::log::Log;
+use crate::mechanism::plan::rejection_secret;
+use crate::pcsc::Context;
+use crate::pcsc::winscard::System;
+use crate::registry::Registry;
+use crate::session::Session;
+use crate::slot::event::Events;
+use crate::slot::reader::Surroundings;
+use crate::slot::{Common, Slot};
+use crate::token::pin::GuardKey;
+
+/// The value that C_Initialize makes and C_Finalize takes down.
+pub struct Library {
+    surroundings: Arc<Surroundings>,
+    registry: Registry,
+    events: Events,
+}
+
+impl Library {
+    /// A Library over the system's PC/SC service. Touches no reader.
+    pub fn initialize() -> Result<Self, Error> {
+        let log = Log::from_environment();
+        let configuration = Configuration::load(&log);
+        Self::new(Box::new(System::new()), configuration, log, DRIVERS)
+    }
+
+    /// A Library over any PC/SC context and drivers.
+    pub fn new(context: Box<dyn Context>, configuration: Configuration, log: Log, drivers: &'static [Driver]) -> Result<Self, Error> {
+        let guard_key = GuardKey::random().map_err(|_| Error::GeneralError)?;
+        let surroundings = Arc::new(Surroundings { context, log, drivers });
+        let common = Arc::new(Common { handles: Handles::new(), guard_key, rejection_secret: rejection_secret()?, configuration });
+        let registry = Registry::new(Arc::clone(&surroundings), common);
+        Ok(Self { surroundings, registry, events: Events::default() })
+    }
+
+    /// The trace.
+    pub fn log(&self) -> &Log {
+        &self.surroundings.log
+    }
+
+    /// C_Finalize: ends waits, closes all sessions, logs out, lets go of the cards.
+    pub fn finalize(&self) {
+        self.events.end();
+        for slot in self.registry.slots().unwrap_or_default() {
+            // The card may be gone; its sessions are then closed already.
+            let _ = self.registry.close_all(&slot);
+            slot.reader().disconnect(false);
+        }
+    }
+
+    /// C_GetSlotList. `refresh` looks for new readers first (PKCS#11 3.2 section 5.5.1: only the call with a null list may
+    /// change what is listed).
+    pub fn slot_ids(&self, token_present: bool, refresh: bool) -> Result<Vec<u64>, Error> {
+        if refresh {
+            self.registry.refresh()?;
+        }
+        let slots = self.registry.slots()?;
+        let listed = slots.iter().filter(|slot| !token_present || slot.present().is_ok());
+        Ok(listed.map(|slot| slot.id()).collect())
+    }
+
+    /// A slot by id.
+    pub fn slot(&self, id: u64) -> Result<Arc<Slot>, Error> {
+        self.registry.slot(id)
+    }
+
+    /// C_OpenSession.
+    pub fn open_session(&self, slot: u64, read_write: bool) -> Result<u64, Error> {
+        let slot = self.slot(slot)?;
+        self.registry.open(&slot, read_write)
+    }
+
+    /// C_CloseSession.
+    pub fn close_session(&self, session: u64) -> Result<(), Error> {
+        self.registry.close(session)
+    }
+
+    /// C_CloseAllSessions.
+    pub fn close_all_sessions(&self, slot: u64) -> Result<(), Error> {
+        let slot = self.slot(slot)?;
+        self.registry.close_all(&slot)
+    }
+
+    /// A session by handle.
+    pub fn session(&self, session: u64) -> Result<Arc<Session>, Error> {
+        self.registry.session(session)
+    }
+
+    /// C_WaitForSlotEvent.
+    pub fn wait_for_slot_event(&self, blocking: bool) -> Result<u64, Error> {
+        self.events.next(&*self.surroundings.context, blocking, || {
+            self.registry.refresh()?;
+            self.registry.slots()
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! X.509 certificate objects (PKCS#11 3.2 section 4.6.3).
+
+use cryptoki_sys::*;
+use der::{Decode, Encode};
+use sha1::{Digest, Sha1};
+use x509_cert::time::Time;
+
+use super::attribute::Attributes;
+use super::{Content, Object, storage};
+use crate::card::Certificate;
+
+/// CK_CERTIFICATE_CATEGORY_TOKEN_USER: the certificate belongs to the token's owner.
+const TOKEN_USER: CK_ULONG = 1;
+/// CK_SECURITY_DOMAIN_UNSPECIFIED.
+const UNSPECIFIED_DOMAIN: CK_ULONG = 0;
+
+/// The object for a certificate on the token with this serial number.
+pub(super) fn object(token: &str, certificate: &Certificate) -> Object {
+    let unique: [&[u8]; 3] = [token.as_bytes(), &certificate.id, &certificate.der];
+    let attributes = storage(CKO_CERTIFICATE, false, &certificate.label, &unique)
+        .ulong(CKA_CERTIFICATE_TYPE, CKC_X_509)
+        .boolean(CKA_TRUSTED, false)
+        .ulong(CKA_CERTIFICATE_CATEGORY, TOKEN_USER)
+        .bytes(CKA_CHECK_VALUE, Sha1::digest(&certificate.der).get(..3).unwrap_or_default())
+        .bytes(CKA_ID, &certificate.id)
+        .bytes(CKA_VALUE, &certificate.der)
+        .bytes(CKA_URL, &[])
+        .bytes(CKA_HASH_OF_SUBJECT_PUBLIC_KEY, &[])
+        .bytes(CKA_HASH_OF_ISSUER_PUBLIC_KEY, &[])
+        .ulong(CKA_NAME_HASH_ALGORITHM, CKM_SHA_1)
+        .ulong(CKA_JAVA_MIDP_SECURITY_DOMAIN, UNSPECIFIED_DOMAIN);
+    Object::new(parsed(attributes, &certificate.der), Content::Plain)
+}
+
+/// Adds what is inside the certificate; a certificate that cannot be parsed is shown with empty names, as it is.
+fn parsed(attributes: Attributes, der: &[u8]) -> Attributes {
+    let certificate = x509_cert::Certificate::from_der(der).ok();
+    let body = certificate.as_ref().map(x509_cert::Certificate::tbs_certificate);
+    let subject = body.and_then(|body| body.subject().to_der().ok()).unwrap_or_default();
+    let issuer = body.and_then(|body| body.issuer().to_der().ok()).unwrap_or_default();
+    let serial = body.and_then(|body| body.serial_number().to_der().ok()).unwrap_or_default();
+    let key = body.and_then(|body| body.subject_public_key_info().to_der().ok()).unwrap_or_default();
+    let start = body.map(|body| date(&body.validity().not_before)).unwrap_or_default();
+    let end = body.map(|body| date(&body.validity().not_after)).unwrap_or_default();
+    attributes
+        .bytes(CKA_SUBJECT, &subject)
+        .bytes(CKA_ISSUER, &issuer)
+        .bytes(CKA_SERIAL_NUMBER, &serial)
+        .bytes(CKA_PUBLIC_KEY_INFO, &key)
+        .bytes(CKA_START_DATE, start.as_bytes())
+        .bytes(CKA_END_DATE, end.as_bytes())
+}
+
+/// CK_DATE: eight digits YYYYMMDD.
+fn date(time: &Time) -> String {
+    let moment = time.to_date_time();
+    format!("{:04}{:02}{:02}", moment.year(), moment.month(), moment.day())
+}

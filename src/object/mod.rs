@@ -1,0 +1,116 @@
+//! Objects as Cryptoki shows them, made from what a card holds or a session creates.
+
+pub mod attribute;
+mod certificate;
+mod data;
+mod private_key;
+mod profile;
+mod public_key;
+pub mod secret_key;
+pub mod session_object;
+pub mod set;
+pub mod template;
+
+use cryptoki_sys::*;
+use sha2::{Digest, Sha256};
+
+use crate::card::PrivateKey;
+use crate::card::key::PublicKey;
+use crate::secret::SecretBytes;
+use attribute::Attributes;
+
+/// What an operation needs of an object beyond its attributes.
+#[derive(Debug)]
+pub enum Content {
+    /// Nothing: certificates, data, profiles.
+    Plain,
+    /// A public key, usable on the host.
+    PublicKey(PublicKey),
+    /// A private key on the card.
+    PrivateKey(PrivateKey),
+    /// A secret value on the host.
+    Secret(SecretBytes),
+}
+
+/// An object: attributes that never change, and what operations need.
+#[derive(Debug)]
+pub struct Object {
+    attributes: Attributes,
+    content: Content,
+}
+
+impl Object {
+    /// An object with these attributes.
+    pub fn new(attributes: Attributes, content: Content) -> Self {
+        Self { attributes, content }
+    }
+
+    /// Its attributes.
+    pub fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// What operations need of it.
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// Whether only a logged-in user may see it (CKA_PRIVATE).
+    pub fn is_private(&self) -> bool {
+        self.attributes.is_true(CKA_PRIVATE)
+    }
+
+    /// Whether this object permits a use such as CKA_SIGN.
+    pub fn permits(&self, usage: CK_ATTRIBUTE_TYPE) -> bool {
+        self.attributes.is_true(usage)
+    }
+}
+
+/// Attributes that every token object here has (PKCS#11 3.2 section 4.4 and 4.5). They cannot be modified
+/// or destroyed through this module unless a driver says otherwise.
+fn storage(class: CK_OBJECT_CLASS, private: bool, label: &str, unique: &[&[u8]]) -> Attributes {
+    Attributes::default()
+        .ulong(CKA_CLASS, class)
+        .boolean(CKA_TOKEN, true)
+        .boolean(CKA_PRIVATE, private)
+        .boolean(CKA_MODIFIABLE, false)
+        .boolean(CKA_COPYABLE, false)
+        .boolean(CKA_DESTROYABLE, false)
+        .bytes(CKA_LABEL, label.as_bytes())
+        .bytes(CKA_UNIQUE_ID, unique_id(class, unique).as_bytes())
+}
+
+/// A name that is the same each time the card is inserted and differs between objects: 32 hex digits.
+fn unique_id(class: CK_OBJECT_CLASS, parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(u64::from(class).to_be_bytes());
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    hex::encode(digest.get(..16).unwrap_or(&digest))
+}
+
+/// CKA_KEY_TYPE of a public or private key.
+fn key_type(public: &crate::card::key::KeyKind) -> CK_KEY_TYPE {
+    use crate::card::key::KeyKind;
+    match public {
+        KeyKind::Rsa { .. } => CKK_RSA,
+        KeyKind::Ec(_) => CKK_EC,
+        KeyKind::Ed25519 => CKK_EC_EDWARDS,
+        KeyKind::X25519 => CKK_EC_MONTGOMERY,
+    }
+}
+
+/// CKA_KEY_GEN_MECHANISM of a key that the card made itself.
+fn key_generation_mechanism(kind: &crate::card::key::KeyKind, local: bool) -> CK_MECHANISM_TYPE {
+    use crate::card::key::KeyKind;
+    match kind {
+        _ if !local => CK_UNAVAILABLE_INFORMATION,
+        KeyKind::Rsa { .. } => CKM_RSA_PKCS_KEY_PAIR_GEN,
+        KeyKind::Ec(_) => CKM_EC_KEY_PAIR_GEN,
+        KeyKind::Ed25519 => CKM_EC_EDWARDS_KEY_PAIR_GEN,
+        KeyKind::X25519 => CKM_EC_MONTGOMERY_KEY_PAIR_GEN,
+    }
+}

@@ -1,0 +1,57 @@
+//! A template: the attributes that a caller asks for or gives, copied out of the caller's memory.
+
+use cryptoki_sys::{CK_ATTRIBUTE_TYPE, CK_BBOOL, CK_FALSE, CK_ULONG};
+
+use super::Object;
+use crate::error::Error;
+use crate::secret::SecretBytes;
+
+/// Attribute types with values, in the caller's order.
+pub struct Template(Vec<(CK_ATTRIBUTE_TYPE, SecretBytes)>);
+
+impl Template {
+    /// A template of these attributes.
+    pub fn new(attributes: Vec<(CK_ATTRIBUTE_TYPE, SecretBytes)>) -> Self {
+        Self(attributes)
+    }
+
+    /// Whether `object` has every attribute with the value given; an empty template matches everything.
+    pub fn matches(&self, object: &Object) -> bool {
+        self.0.iter().all(|(attribute, value)| object.attributes().equals(*attribute, value))
+    }
+
+    /// The attributes in the caller's order.
+    pub fn iter(&self) -> impl Iterator<Item = (CK_ATTRIBUTE_TYPE, &[u8])> {
+        self.0.iter().map(|(attribute, value)| (*attribute, value.as_slice()))
+    }
+
+    /// Refuses a type that is given twice with different values, which cannot both be meant.
+    pub fn consistent(&self) -> Result<(), Error> {
+        let contradicts = |(index, (attribute, value)): (usize, &(CK_ATTRIBUTE_TYPE, SecretBytes))| {
+            self.0.iter().skip(index + 1).any(|(other, theirs)| other == attribute && theirs != value)
+        };
+        if self.0.iter().enumerate().any(contradicts) { Err(Error::TemplateInconsistent) } else { Ok(()) }
+    }
+
+    /// The bytes given for an attribute.
+    pub fn bytes(&self, attribute: CK_ATTRIBUTE_TYPE) -> Option<&[u8]> {
+        self.iter().find(|(given, _)| *given == attribute).map(|(_, value)| value)
+    }
+
+    /// A CK_BBOOL.
+    pub fn boolean(&self, attribute: CK_ATTRIBUTE_TYPE) -> Result<Option<bool>, Error> {
+        match self.bytes(attribute) {
+            None => Ok(None),
+            Some(&[byte]) => Ok(Some(CK_BBOOL::from(byte) != CK_FALSE)),
+            Some(_) => Err(Error::AttributeValueInvalid),
+        }
+    }
+
+    /// A CK_ULONG.
+    pub fn ulong(&self, attribute: CK_ATTRIBUTE_TYPE) -> Result<Option<CK_ULONG>, Error> {
+        match self.bytes(attribute) {
+            None => Ok(None),
+            Some(bytes) => bytes.try_into().map(CK_ULONG::from_ne_bytes).map(Some).map_err(|_| Error::AttributeValueInvalid),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The registry: slots, and sessions by handle. A leaf lock each, held for map work only.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::error::Error;
+use crate::pcsc::LinkError;
+use crate::session::Session;
+use crate::slot::reader::{Reader, Surroundings};
+use crate::slot::{Common, Slot};
+
+/// Applications of one card that get slots of their own; slot ids are reader number times this plus application number.
+const APPLICATIONS_PER_READER: u64 = 16;
+
+/// Slots and sessions of one Library.
+pub struct Registry {
+    surroundings: Arc<Surroundings>,
+    common: Arc<Common>,
+    slots: Mutex<Vec<Arc<Slot>>>,
+    sessions: Mutex<HashMap<u64, Arc<Session>>>,
+}
+
+impl Registry {
+    /// An empty registry; no reader was asked for yet.
+    pub fn new(surroundings: Arc<Surroundings>, common: Arc<Common>) -> Self {
+        Self { surroundings, common, slots: Mutex::default(), sessions: Mutex::default() }
+    }
+
+    /// Adds slots for readers that came since the last call. A slot is never taken away: a reader that is
+    /// unplugged leaves its slot without token and gets it back when it returns.
+    pub fn refresh(&self) -> Result<(), Error> {
+        let names = match self.surroundings.context.readers() {
+            Ok(names) => names,
+            // Without the service there are no readers to add, which is no fault of the caller.
+            Err(LinkError::NoReader | LinkError::NoService) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let mut slots = self.slots.lock();
+        for name in names {
+            if slots.iter().any(|slot| slot.reader().name() == name) {
+                continue;
+            }
+            let id = u64::try_from(slots.len()).unwrap_or(u64::MAX).saturating_mul(APPLICATIONS_PER_READER);
+            let reader = Arc::new(Reader::new(name, Arc::clone(&self.surroundings)));
+            slots.push(Arc::new(Slot::new(id, 0, reader, Arc::clone(&self.common))));
+        }
+        Ok(())
+    }
+
+    /// All slots; looks for readers first if that never happened.
+    pub fn slots(&self) -> Result<Vec<Arc<Slot>>, Error> {
+        let known = self.slots.lock().clone();
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        self.refresh()?;
+        Ok(self.slots.lock().clone())
+    }
+
+    /// A slot by id.
+    pub fn slot(&self, id: u64) -> Result<Arc<Slot>, Error> {
+        self.slots()?.into_iter().find(|slot| slot.id() == id).ok_or(Error::SlotIdInvalid)
+    }
+
+    /// Opens a session on `slot`.
+    pub fn open(&self, slot: &Arc<Slot>, read_write: bool) -> Result<u64, Error> {
+        let handle = self.common.handles.next();
+        let generation = slot.open_session(handle, read_write)?;
+        let session = Arc::new(Session::new(handle, Arc::clone(slot), generation, read_write));
+        self.sessions.lock().insert(handle, session);
+        Ok(handle)
+    }
+
+    /// A session by handle. A session whose card is gone is closed by that.
+    pub fn session(&self, handle: u64) -> Result<Arc<Session>, Error> {
+        let found = self.sessions.lock().get(&handle).cloned();
+        let session = found.ok_or(Error::SessionHandleInvalid)?;
+        if session.slot().present() == Ok(session.generation()) {
+            return Ok(session);
+        }
+        session.close();
+        self.sessions.lock().remove(&handle);
+        Err(Error::SessionHandleInvalid)
+    }
+
+    /// Closes one session.
+    pub fn close(&self, handle: u64) -> Result<(), Error> {
+        let session = self.session(handle)?;
+        if self.sessions.lock().remove(&handle).is_none() {
+            return Err(Error::SessionClosed);
+        }
+        session.close();
+        session.slot().close_session(session.generation(), handle)
+    }
+
+    /// Closes all sessions of a slot.
+    pub fn close_all(&self, slot: &Slot) -> Result<(), Error> {
+        let mut closed = Vec::new();
+        self.sessions.lock().retain(|_, session| {
+            let stays = session.slot().id() != slot.id();
+            if !stays {
+                closed.push(Arc::clone(session));
+            }
+            stays
+        });
+        for session in closed {
+            session.close();
+        }
+        let generation = slot.present()?;
+        slot.close_all_sessions(generation)
+    }
+}

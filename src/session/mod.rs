@@ -1,0 +1,146 @@
+//! Floor 4, sessions: what an application does with a token, one file per kind of operation.
+
+pub mod decrypt;
+pub mod derive;
+pub mod digest;
+pub mod encrypt;
+pub mod generate;
+pub mod login;
+pub mod objects;
+pub mod operation;
+pub mod random;
+pub mod search;
+pub mod sign;
+pub mod state;
+pub mod verify;
+pub mod wrap;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::card::Role;
+use crate::card::key::PublicKey;
+use crate::error::Error;
+use crate::object::{Content, Object};
+use crate::slot::Slot;
+use crate::token::login::SessionState;
+pub use operation::Answer;
+use operation::Operations;
+
+/// A session of this application with the token in one slot, for one insertion of the card.
+pub struct Session {
+    handle: u64,
+    slot: Arc<Slot>,
+    generation: u64,
+    read_write: bool,
+    closed: AtomicBool,
+    /// Held while an operation of this session runs; order: session, card, registry.
+    operations: Mutex<Operations>,
+}
+
+/// CK_SESSION_INFO without its layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// Slot of the token.
+    pub slot: u64,
+    /// CKS_ number.
+    pub state: u64,
+    /// CKF_RW_SESSION.
+    pub read_write: bool,
+    /// ulDeviceError: the last PC/SC or card error has no number of its own here.
+    pub device_error: u64,
+}
+
+impl Session {
+    /// A session that `slot` knows already.
+    pub fn new(handle: u64, slot: Arc<Slot>, generation: u64, read_write: bool) -> Self {
+        Self { handle, slot, generation, read_write, closed: AtomicBool::new(false), operations: Mutex::default() }
+    }
+
+    /// Its handle.
+    pub fn handle(&self) -> u64 {
+        self.handle
+    }
+
+    /// The slot of its token.
+    pub fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+
+    /// The insertion that it belongs to.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whether it may change token objects.
+    pub fn is_read_write(&self) -> bool {
+        self.read_write
+    }
+
+    /// Marks it closed: operations that have not started fail from here on. A running one finishes first, and
+    /// what was active is wiped.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        if let Some(mut operations) = self.operations.try_lock() {
+            *operations = Operations::default();
+        }
+    }
+
+    /// C_GetSessionInfo; costs no card command.
+    pub fn info(&self) -> Result<SessionInfo, Error> {
+        let role = self.slot.role(self.generation)?;
+        let state = SessionState::of(self.read_write, role).number();
+        Ok(SessionInfo { slot: self.slot.id(), state, read_write: self.read_write, device_error: 0 })
+    }
+
+    /// Works on the operations of this session, one thread at a time.
+    fn with_operations<R>(&self, work: impl FnOnce(&mut Operations) -> Result<R, Error>) -> Result<R, Error> {
+        let mut operations = self.operations.lock();
+        if self.closed.load(Ordering::Acquire) {
+            *operations = Operations::default();
+            return Err(Error::SessionClosed);
+        }
+        let result = work(&mut operations);
+        if self.closed.load(Ordering::Acquire) {
+            *operations = Operations::default();
+        }
+        result
+    }
+
+    /// An object that this session may see.
+    fn object(&self, handle: u64) -> Result<Arc<Object>, Error> {
+        self.slot.object(self.generation, handle)
+    }
+
+    /// Adds a session object that `make` makes for the handle that it gets.
+    fn add_object(&self, make: impl FnOnce(u64) -> Result<Arc<Object>, Error>) -> Result<u64, Error> {
+        let handle = self.slot.handles().next();
+        let object = make(handle)?;
+        let now = self.slot.reader().security().current();
+        self.slot.with_state(self.generation, |state| {
+            if object.is_private() && state.role(now) != Some(Role::User) {
+                return Err(Error::UserNotLoggedIn);
+            }
+            if !state.sessions.contains_key(&self.handle) {
+                return Err(Error::SessionClosed);
+            }
+            state.session_objects.insert(handle, self.handle, object);
+            Ok(handle)
+        })?
+    }
+
+    /// A key that this session may use, for the functions whose errors speak of keys.
+    fn key(&self, handle: u64) -> Result<Arc<Object>, Error> {
+        self.object(handle).map_err(|error| if error == Error::ObjectHandleInvalid { Error::KeyHandleInvalid } else { error })
+    }
+}
+
+/// The public key in `object`, for operations on the host.
+fn public_key(object: &Object) -> Result<&PublicKey, Error> {
+    match object.content() {
+        Content::PublicKey(key) => Ok(key),
+        _ => Err(Error::KeyTypeInconsistent),
+    }
+}

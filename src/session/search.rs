@@ -1,0 +1,40 @@
+//! C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal (PKCS#11 3.2 section 5.7). A search is a snapshot.
+
+use super::Session;
+use crate::card::Role;
+use crate::error::Error;
+use crate::object::Object;
+use crate::object::template::Template;
+
+/// C_FindObjectsInit.
+pub fn find_init(session: &Session, template: &Template) -> Result<(), Error> {
+    session.with_operations(|operations| {
+        if operations.search.is_some() {
+            return Err(Error::OperationActive);
+        }
+        let generation = session.generation();
+        let tokens = session.slot().objects(generation)?;
+        let role = session.slot().role(generation)?;
+        let wanted = |object: &Object| (role == Some(Role::User) || !object.is_private()) && template.matches(object);
+        let found = session.slot().with_state(generation, |state| {
+            let all = tokens.iter().chain(state.session_objects.iter());
+            all.filter(|(_, object)| wanted(object)).map(|(handle, _)| handle).collect()
+        })?;
+        operations.search = Some(found);
+        Ok(())
+    })
+}
+
+/// C_FindObjects: at most `max` more handles; none means that all were given.
+pub fn find(session: &Session, max: usize) -> Result<Vec<u64>, Error> {
+    session.with_operations(|operations| {
+        let search = operations.search.as_mut().ok_or(Error::OperationNotInitialized)?;
+        let count = max.min(search.len());
+        Ok(search.drain(..count).collect())
+    })
+}
+
+/// C_FindObjectsFinal.
+pub fn find_final(session: &Session) -> Result<(), Error> {
+    session.with_operations(|operations| operations.search.take().map(drop).ok_or(Error::OperationNotInitialized))
+}

@@ -1,0 +1,163 @@
+//! Login, logout and PIN changes on a slot (PKCS#11 3.2 section 5.5.7 and 5.6.8 to 5.6.11).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Slot;
+use super::reader::CardAccess;
+use crate::card::{CardError, PinDescription, Role};
+use crate::error::Error;
+use crate::secret::Pin;
+use crate::token::login::Login;
+
+impl Slot {
+    /// C_Login for the user or the security officer.
+    pub fn log_in(&self, generation: u64, role: Role, pin: Pin) -> Result<(), Error> {
+        self.judge_login(generation, role)?;
+        self.judge_length(generation, role, &pin)?;
+        self.with_card(generation, |access| {
+            // Another thread may have logged in while this one waited for the card.
+            self.judge_login(generation, role)?;
+            self.verify_on(access, generation, role, &pin)?;
+            let epoch = self.reader().security().current();
+            self.with_state(generation, |state| {
+                state.login = match role {
+                    Role::User => Login::User { epoch },
+                    Role::SecurityOfficer => Login::SecurityOfficer { epoch, pin: Arc::new(pin) },
+                };
+            })
+        })
+    }
+
+    /// C_Login with CKU_CONTEXT_SPECIFIC: proves the PIN for one operation, without changing the login state.
+    pub fn prove(&self, generation: u64, pin: &Pin) -> Result<(), Error> {
+        if self.role(generation)? != Some(Role::User) {
+            return Err(Error::UserNotLoggedIn);
+        }
+        self.judge_length(generation, Role::User, pin)?;
+        self.with_card(generation, |access| self.verify_on(access, generation, Role::User, pin))
+    }
+
+    /// C_Logout: on the host at once, and on the card by command where it has one.
+    pub fn log_out(&self, generation: u64) -> Result<(), Error> {
+        let role = self.role(generation)?.ok_or(Error::UserNotLoggedIn)?;
+        self.with_state(generation, crate::token::TokenState::log_out)?;
+        if role == Role::SecurityOfficer {
+            // The officer's PIN was only proved, it left nothing verified on the card.
+            return Ok(());
+        }
+        self.with_card(generation, |access| self.log_out_on(access))
+    }
+
+    /// C_SetPIN: replaces the PIN of whoever the session's state speaks for.
+    pub fn change_pin(&self, generation: u64, old: &Pin, new: &Pin) -> Result<(), Error> {
+        let login = self.role(generation)?;
+        let role = login.unwrap_or(Role::User);
+        self.judge_length(generation, role, old)?;
+        self.judge_length(generation, role, new)?;
+        self.with_card(generation, |access| {
+            self.guard_against(access, generation, role, old)?;
+            let outcome = access.certainly(|application, channel| application.change_reference_data(channel, role, old, new));
+            self.note(generation, role, old, &outcome)?;
+            outcome?;
+            self.guard.lock().forget(role);
+            match login {
+                Some(Role::User) => Ok(()),
+                Some(Role::SecurityOfficer) => self.remember_officer(generation, new),
+                // The card may count the change as a login, which nobody asked for.
+                None => self.log_out_on(access),
+            }
+        })
+    }
+
+    /// C_InitPIN: sets the user's PIN by the security officer's.
+    pub fn init_pin(&self, generation: u64, new: &Pin) -> Result<(), Error> {
+        self.judge_length(generation, Role::User, new)?;
+        let now = self.reader().security().current();
+        let officer = self.with_state(generation, |state| match (state.role(now), &state.login) {
+            (Some(Role::SecurityOfficer), Login::SecurityOfficer { pin, .. }) => Some(Arc::clone(pin)),
+            _ => None,
+        })?;
+        let officer = officer.ok_or(Error::UserNotLoggedIn)?;
+        self.with_card(generation, |access| {
+            let outcome = access.certainly(|application, channel| application.reset_retry_counter(channel, &officer, new));
+            self.note(generation, Role::SecurityOfficer, &officer, &outcome)?;
+            outcome?;
+            self.guard.lock().forget(Role::User);
+            self.with_state(generation, |state| state.user.succeeded())
+        })
+    }
+
+    /// VERIFY inside a transaction, behind the PIN guard and with certainty about the selected application.
+    pub(super) fn verify_on(&self, access: &mut CardAccess<'_, '_>, generation: u64, role: Role, pin: &Pin) -> Result<(), Error> {
+        self.guard_against(access, generation, role, pin)?;
+        let outcome = access.certainly(|application, channel| application.verify(channel, role, pin));
+        self.note(generation, role, pin, &outcome)?;
+        Ok(outcome?)
+    }
+
+    /// Refuses what would waste a try: a PIN that the card refused already, and the last try where it is kept.
+    fn guard_against(&self, access: &mut CardAccess<'_, '_>, generation: u64, role: Role, pin: &Pin) -> Result<(), Error> {
+        let mut seen = None;
+        let refused = self.guard.lock().refuses(&self.common.guard_key, role, pin, || {
+            seen = access.certainly(|application, channel| application.retries(channel, role))?;
+            Ok(seen)
+        })?;
+        if self.common.configuration.keep_last_try && seen.is_none() {
+            seen = access.certainly(|application, channel| application.retries(channel, role))?;
+        }
+        self.with_state(generation, |state| state.counter(role).seen(seen))?;
+        match seen {
+            Some(0) => Err(Error::PinLocked),
+            Some(1) if self.common.configuration.keep_last_try => Err(Error::PinLocked),
+            _ if refused => Err(Error::PinIncorrect),
+            _ => Ok(()),
+        }
+    }
+
+    fn note(&self, generation: u64, role: Role, pin: &Pin, outcome: &Result<(), CardError>) -> Result<(), Error> {
+        self.guard.lock().note(&self.common.guard_key, role, pin, outcome);
+        self.with_state(generation, |state| match outcome {
+            Ok(()) => state.counter(role).succeeded(),
+            Err(CardError::PinIncorrect { retries }) => state.counter(role).refused(*retries),
+            Err(CardError::PinBlocked) => state.counter(role).refused(Some(0)),
+            Err(_) => {}
+        })
+    }
+
+    fn log_out_on(&self, access: &mut CardAccess<'_, '_>) -> Result<(), Error> {
+        match access.probably(|application, channel| application.log_out(channel)) {
+            Err(CardError::NotSupported) => {
+                self.reset_owed.store(true, Ordering::Release);
+                Ok(())
+            }
+            result => Ok(result?),
+        }
+    }
+
+    fn remember_officer(&self, generation: u64, new: &Pin) -> Result<(), Error> {
+        let pin = Arc::new(Pin::new(new.expose()));
+        let epoch = self.reader().security().current();
+        self.with_state(generation, |state| state.login = Login::SecurityOfficer { epoch, pin })
+    }
+
+    fn judge_login(&self, generation: u64, role: Role) -> Result<(), Error> {
+        match self.role(generation)? {
+            Some(present) if present == role => return Err(Error::UserAlreadyLoggedIn),
+            Some(_) => return Err(Error::UserAnotherAlreadyLoggedIn),
+            None => {}
+        }
+        let read_only = self.with_state(generation, |state| state.sessions.values().any(|read_write| !read_write))?;
+        if role == Role::SecurityOfficer && read_only { Err(Error::SessionReadOnlyExists) } else { Ok(()) }
+    }
+
+    /// A PIN that the card cannot take never reaches it.
+    fn judge_length(&self, generation: u64, role: Role, pin: &Pin) -> Result<(), Error> {
+        let description = self.described(generation)?;
+        let PinDescription { min_length, max_length, .. } = match role {
+            Role::User => description.user_pin,
+            Role::SecurityOfficer => description.so_pin.ok_or(Error::UserTypeInvalid)?,
+        };
+        if pin.is_empty() || !(min_length..=max_length).contains(&pin.len()) { Err(Error::PinLenRange) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,236 @@
+//! A slot: one application of the card in one reader, with everything Cryptoki asks of a slot and its token.
+
+pub mod authentication;
+pub mod event;
+pub mod info;
+pub mod reader;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::card::{Authentication, CardApplication, CardError, Description, PrivateKey, Role};
+use crate::channel::Channel;
+use crate::configuration::Configuration;
+use crate::error::Error;
+use crate::handle::Handles;
+use crate::mechanism::plan::RejectionSecret;
+use crate::object::Object;
+use crate::object::set::ObjectSet;
+use crate::secret::Pin;
+use crate::token::TokenState;
+use crate::token::pin::{GuardKey, PinGuard};
+pub use info::{MechanismInfo, SlotInfo, TokenInfo};
+use reader::{CardAccess, Reader};
+
+/// What all slots of a Library share.
+pub struct Common {
+    /// Where handles come from.
+    pub handles: Handles,
+    /// Key of the PIN guard's fingerprints.
+    pub guard_key: GuardKey,
+    /// Secret of this process for PKCS#1 v1.5 decryption with implicit rejection.
+    pub rejection_secret: RejectionSecret,
+    /// The administrator's and user's wishes.
+    pub configuration: Configuration,
+}
+
+/// A slot. Its id is stable for the life of the Library.
+pub struct Slot {
+    id: u64,
+    /// Which application of the card.
+    index: usize,
+    reader: Arc<Reader>,
+    common: Arc<Common>,
+    /// Leaf lock: map work only.
+    state: Mutex<TokenState>,
+    /// Used only under the card lock.
+    guard: Mutex<PinGuard>,
+    /// The application cannot drop a verified PIN by command: the card is reset when the connection ends.
+    reset_owed: AtomicBool,
+}
+
+impl Slot {
+    /// Slot `id` for application number `index` of the card in `reader`.
+    pub fn new(id: u64, index: usize, reader: Arc<Reader>, common: Arc<Common>) -> Self {
+        let (state, guard) = (Mutex::default(), Mutex::default());
+        Self { id, index, reader, common, state, guard, reset_owed: AtomicBool::new(false) }
+    }
+
+    /// CK_SLOT_ID.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The reader that it belongs to.
+    pub fn reader(&self) -> &Arc<Reader> {
+        &self.reader
+    }
+
+    /// Secret from which answers to badly padded cryptograms are made.
+    pub fn rejection_secret(&self) -> &RejectionSecret {
+        &self.common.rejection_secret
+    }
+
+    /// Where session and object handles come from.
+    pub fn handles(&self) -> &Handles {
+        &self.common.handles
+    }
+
+    /// Generation of the card that is present at this moment; costs no card command. A card that came or went
+    /// since the last look takes sessions, login and objects with it.
+    pub fn present(&self) -> Result<u64, Error> {
+        let (reader, generation) = self.reader.look();
+        let mut state = self.state.lock();
+        if state.generation != generation {
+            *state = TokenState::new(generation);
+        }
+        drop(state);
+        if reader.card_present { Ok(generation) } else { Err(Error::TokenNotPresent) }
+    }
+
+    /// What the token says about itself; read from the card once per insertion.
+    pub fn description(&self) -> Result<Arc<Description>, Error> {
+        let generation = self.present()?;
+        self.described(generation)
+    }
+
+    fn described(&self, generation: u64) -> Result<Arc<Description>, Error> {
+        if let Some(known) = self.with_state(generation, |state| state.description.clone())? {
+            return Ok(known);
+        }
+        self.with_card(generation, |access| {
+            // Another thread may have asked while this one waited for the card.
+            if let Some(known) = self.with_state(generation, |state| state.description.clone())? {
+                return Ok(known);
+            }
+            let description = access.probably(|application, channel| application.describe(channel))?;
+            *self.guard.lock() = PinGuard::default();
+            self.with_state(generation, |state| state.describe(description))
+        })
+    }
+
+    /// The token objects; read from the card once per insertion.
+    pub fn objects(&self, generation: u64) -> Result<Arc<ObjectSet>, Error> {
+        let description = self.described(generation)?;
+        if let Some(known) = self.with_state(generation, |state| state.objects.clone())? {
+            return Ok(known);
+        }
+        self.with_card(generation, |access| {
+            if let Some(known) = self.with_state(generation, |state| state.objects.clone())? {
+                return Ok(known);
+            }
+            let objects = access.probably(|application, channel| application.objects(channel))?;
+            let set = Arc::new(ObjectSet::new(&description.serial, &objects, &self.common.handles));
+            self.with_state(generation, |state| state.objects = Some(Arc::clone(&set)))?;
+            Ok(set)
+        })
+    }
+
+    /// A token or session object by handle, as far as the present login may see it.
+    pub fn object(&self, generation: u64, handle: u64) -> Result<Arc<Object>, Error> {
+        let now = self.reader.security().current();
+        self.with_state(generation, |state| {
+            let role = state.role(now);
+            state.object(handle, role)
+        })?
+        .ok_or(Error::ObjectHandleInvalid)
+    }
+
+    /// Who is logged in.
+    pub fn role(&self, generation: u64) -> Result<Option<Role>, Error> {
+        let now = self.reader.security().current();
+        self.with_state(generation, |state| state.role(now))
+    }
+
+    /// Does map work on the state of this insertion; a later insertion has no part in it.
+    pub fn with_state<R>(&self, generation: u64, work: impl FnOnce(&mut TokenState) -> R) -> Result<R, Error> {
+        let mut state = self.state.lock();
+        if state.generation == generation { Ok(work(&mut state)) } else { Err(Error::DeviceRemoved) }
+    }
+
+    /// Runs `work` with the card lock held, inside one PC/SC transaction.
+    pub fn with_card<R>(&self, generation: u64, work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>) -> Result<R, Error> {
+        self.reader.with_card(generation, self.index, work)
+    }
+
+    /// Uses a private key on the card. `context` is the PIN of a context-specific login for this very operation.
+    ///
+    /// A key that wants its PIN immediately before is used directly after the login's VERIFY; where somebody
+    /// came in between, VERIFY and the operation are sent again in one transaction.
+    pub fn with_key<R>(
+        &self,
+        generation: u64,
+        key: &PrivateKey,
+        context: Option<&Pin>,
+        mut work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>,
+    ) -> Result<R, Error> {
+        let authorized = match key.authentication {
+            Authentication::Never => true,
+            Authentication::Once => self.role(generation)? == Some(Role::User),
+            Authentication::Always => context.is_some(),
+        };
+        if !authorized {
+            return Err(Error::UserNotLoggedIn);
+        }
+        let result = self.with_card(generation, |access| {
+            match (access.probably(&mut work), context) {
+                (Err(CardError::SecurityStatus), Some(pin)) => {
+                    self.verify_on(access, generation, Role::User, pin)?;
+                    Ok(access.certainly(&mut work)?)
+                }
+                (Err(CardError::SecurityStatus), None) => {
+                    self.reader.security().lost();
+                    Err(Error::UserNotLoggedIn)
+                }
+                (result, _) => Ok(result?),
+            }
+        });
+        // A PIN that was right at C_Login and is refused here was changed meanwhile by somebody else.
+        result.map_err(|error| if error == Error::PinIncorrect { Error::UserNotLoggedIn } else { error })
+    }
+
+    /// Adds a session; the first look at the token happens here.
+    pub fn open_session(&self, handle: u64, read_write: bool) -> Result<u64, Error> {
+        let generation = self.present()?;
+        self.described(generation)?;
+        let now = self.reader.security().current();
+        self.with_state(generation, |state| {
+            if !read_write && state.role(now) == Some(Role::SecurityOfficer) {
+                return Err(Error::SessionReadWriteSoExists);
+            }
+            state.sessions.insert(handle, read_write);
+            Ok(generation)
+        })?
+    }
+
+    /// Removes a session with its session objects; the last one logs the application out.
+    pub fn close_session(&self, generation: u64, handle: u64) -> Result<(), Error> {
+        let last = self.with_state(generation, |state| {
+            state.session_objects.close(handle);
+            state.sessions.remove(&handle).is_some() && state.sessions.is_empty()
+        })?;
+        if last { self.log_out_after_last_session(generation) } else { Ok(()) }
+    }
+
+    /// Removes all sessions and logs the application out.
+    pub fn close_all_sessions(&self, generation: u64) -> Result<(), Error> {
+        let any = self.with_state(generation, |state| {
+            state.session_objects.clear();
+            !std::mem::take(&mut state.sessions).is_empty()
+        })?;
+        if any { self.log_out_after_last_session(generation) } else { Ok(()) }
+    }
+
+    fn log_out_after_last_session(&self, generation: u64) -> Result<(), Error> {
+        match self.log_out(generation) {
+            Err(Error::UserNotLoggedIn) => {}
+            result => result?,
+        }
+        if self.reset_owed.swap(false, Ordering::AcqRel) {
+            self.reader.disconnect(true);
+        }
+        Ok(())
+    }
+}

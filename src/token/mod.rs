@@ -1,0 +1,136 @@
+//! A token: what is known of one application on the inserted card, and the application's state with it.
+
+pub mod login;
+pub mod pin;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::card::{Description, PinDescription, Role};
+use crate::object::Object;
+use crate::object::session_object::SessionObjects;
+use crate::object::set::ObjectSet;
+use login::Login;
+
+/// Tries that a PIN has after a success, where the card does not say.
+const USUAL_RETRIES: u8 = 3;
+
+/// Everything that belongs to one insertion of the card; replaced by a fresh one at the next.
+#[derive(Default)]
+pub struct TokenState {
+    /// The insertion that this is about.
+    pub generation: u64,
+    /// What the application says about itself, once asked.
+    pub description: Option<Arc<Description>>,
+    /// The token objects, once read.
+    pub objects: Option<Arc<ObjectSet>>,
+    /// Who is logged in.
+    pub login: Login,
+    /// The user's retry counter.
+    pub user: RetryCounter,
+    /// The security officer's retry counter.
+    pub security_officer: RetryCounter,
+    /// Objects that sessions made.
+    pub session_objects: SessionObjects,
+    /// Open sessions by handle; the value says whether they are read/write.
+    pub sessions: HashMap<u64, bool>,
+}
+
+impl TokenState {
+    /// Nothing known yet about this insertion.
+    pub fn new(generation: u64) -> Self {
+        Self { generation, ..Self::default() }
+    }
+
+    /// Takes over what the application says about itself.
+    pub fn describe(&mut self, description: Description) -> Arc<Description> {
+        self.user = RetryCounter::of(Some(&description.user_pin));
+        self.security_officer = RetryCounter::of(description.so_pin.as_ref());
+        let description = Arc::new(description);
+        self.description = Some(Arc::clone(&description));
+        description
+    }
+
+    /// Who is logged in while the card's security epoch is `now`. A login that became void takes the private
+    /// session objects with it.
+    pub fn role(&mut self, now: u64) -> Option<Role> {
+        let role = self.login.role(now);
+        if role.is_none() && !matches!(self.login, Login::Public) {
+            self.log_out();
+        }
+        role
+    }
+
+    /// Nobody is logged in any more.
+    pub fn log_out(&mut self) {
+        self.login = Login::Public;
+        self.session_objects.log_out();
+    }
+
+    /// A token or session object that is visible under this login.
+    pub fn object(&self, handle: u64, role: Option<Role>) -> Option<Arc<Object>> {
+        let token = self.objects.as_ref().and_then(|objects| objects.find(handle));
+        let object = token.or_else(|| self.session_objects.find(handle))?;
+        (role == Some(Role::User) || !object.is_private()).then(|| Arc::clone(object))
+    }
+
+    /// The counter of one role.
+    pub fn counter(&mut self, role: Role) -> &mut RetryCounter {
+        match role {
+            Role::User => &mut self.user,
+            Role::SecurityOfficer => &mut self.security_officer,
+        }
+    }
+}
+
+/// What is known of a retry counter without asking the card.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RetryCounter {
+    left: Option<u8>,
+    most: Option<u8>,
+    failed: bool,
+}
+
+impl RetryCounter {
+    fn of(pin: Option<&PinDescription>) -> Self {
+        let left = pin.and_then(|pin| pin.retries);
+        let most = pin.and_then(|pin| pin.max_retries);
+        Self { left, most, failed: left.is_some_and(|left| left < most.unwrap_or(USUAL_RETRIES)) }
+    }
+
+    /// The card accepted the PIN.
+    pub fn succeeded(&mut self) {
+        *self = Self { left: self.most, most: self.most, failed: false };
+    }
+
+    /// The card refused a PIN and may have said how many tries are left.
+    pub fn refused(&mut self, left: Option<u8>) {
+        self.left = left.or_else(|| self.left.map(|left| left.saturating_sub(1)));
+        self.failed = true;
+    }
+
+    /// The card said how many tries are left.
+    pub fn seen(&mut self, left: Option<u8>) {
+        self.left = left.or(self.left);
+    }
+
+    /// Tries left, where known.
+    pub fn left(&self) -> Option<u8> {
+        self.left
+    }
+
+    /// A wrong PIN was given since the last right one (CKF_USER_PIN_COUNT_LOW).
+    pub fn is_low(&self) -> bool {
+        self.failed || self.left == Some(0)
+    }
+
+    /// One more wrong PIN locks it (CKF_USER_PIN_FINAL_TRY).
+    pub fn is_final_try(&self) -> bool {
+        self.left == Some(1)
+    }
+
+    /// It is locked (CKF_USER_PIN_LOCKED).
+    pub fn is_locked(&self) -> bool {
+        self.left == Some(0)
+    }
+}
