@@ -196,10 +196,11 @@ impl VirtualReader {
         self.state().log.clear();
     }
 
-    /// Appends every later event to the file at `path`, one line each, with PINs masked and without answers' data.
+    /// Appends every event, those in the log and those to come, to the file at `path`: one line each, with PINs masked
+    /// and without answers' data.
     ///
     /// # Errors
-    /// Those of opening the file.
+    /// Those of opening and writing the file.
     pub fn log_to_file(&self, path: &Path) -> io::Result<()> {
         self.state().log.write_to(path)
     }

@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Longest base directory: `sun_path` holds 108 bytes, and pcscd's configuration takes no blanks in a path.
 const LONGEST_BASE: usize = 60;
 
+/// Followed by a process id, a hyphen and a number.
+const PREFIX: &str = "cardea-bench-";
+
 /// Removed with its content when dropped, unless `CARDEA_KEEP_BENCH` is set.
 pub(super) struct Directory(PathBuf);
 
@@ -18,9 +21,10 @@ impl Directory {
         let base = Some(std::env::temp_dir())
             .filter(|base| fits(base))
             .unwrap_or_else(|| "/tmp".into());
+        sweep(&base);
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let path = base.join(format!("cardea-bench-{}-{number}", std::process::id()));
+            let path = base.join(format!("{PREFIX}{}-{number}", std::process::id()));
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Self(path)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -52,4 +56,25 @@ fn fits(base: &Path) -> bool {
                 .chars()
                 .all(|character| character.is_ascii_alphanumeric() || "/-._@=".contains(character))
     })
+}
+
+/// Removes what killed processes left behind.
+fn sweep(base: &Path) {
+    let Ok(entries) = std::fs::read_dir(base) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| {
+            name.strip_prefix(PREFIX)?
+                .split_once('-')?
+                .0
+                .parse::<u32>()
+                .ok()
+        });
+        if process.is_some_and(|id| !Path::new(&format!("/proc/{id}")).exists()) {
+            // another process may be sweeping too
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }

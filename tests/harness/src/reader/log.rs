@@ -159,9 +159,16 @@ impl Log {
         self.counters = Counters::default();
     }
 
-    /// Appends every later event to the file at `path`.
+    /// Appends every event, past and to come, to the file at `path`.
     pub(super) fn write_to(&mut self, path: &Path) -> io::Result<()> {
-        self.file = Some(OpenOptions::new().create(true).append(true).open(path)?);
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        let past: String = self
+            .entries
+            .iter()
+            .map(|entry| entry.line() + "\n")
+            .collect();
+        file.write_all(past.as_bytes())?;
+        self.file = Some(file);
         Ok(())
     }
 

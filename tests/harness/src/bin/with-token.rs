@@ -1,0 +1,151 @@
+//! Runs a command beside a private pcscd with one virtual reader and a provisioned card in it.
+//!
+//! `with-token CARD COMMAND [ARGUMENT…]`. The command finds in its environment:
+//!
+//! | variable | content |
+//! |---|---|
+//! | `PCSCLITE_CSOCK_NAME` | the socket of the private pcscd |
+//! | `CARDEA_MODULE` | the module, as the script `tests/with-token` sets it |
+//! | `CARDEA_PIN`, `CARDEA_SO_PIN` | the card's PIN and PUK |
+//! | `CARDEA_APDU_LOG` | the file with one line for each command to the card; a path that is set already is kept |
+//! | `CARDEA_BENCH_DIR` | a directory with `ca.pem` and the card's certificates, removed at the end |
+//!
+//! The exit status is the command's, 128 + n when signal n ended it, 127 or 126 when it cannot be run, 2 for a wrong
+//! call. SIGTERM and SIGHUP are passed on; SIGINT and SIGQUIT reach the command from the terminal.
+#![allow(clippy::expect_used)]
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, ExitStatus};
+use std::thread;
+
+use cardea_harness::bench::Bench;
+use cardea_harness::piv::{PivCard, PivOptions};
+use cardea_harness::provision::{Authority, Layout, Provisioned, provision};
+use cardea_harness::reader::VirtualReader;
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// The name of the reader; PC/SC appends ` 00 00`.
+const READER: &str = "Cardea Virtual Reader";
+
+/// A card that can be asked for.
+struct Choice {
+    name: &'static str,
+    description: &'static str,
+    make: fn() -> (PivCard, Provisioned),
+}
+
+/// The first is the one that examples use.
+const CARDS: [Choice; 4] = [
+    Choice {
+        name: "piv",
+        description: "PIV, extended APDUs: 9A RSA-2048, 9C P-256, 9D RSA-2048, 9E P-256",
+        make: || piv(PivOptions::extended(), &Layout::standard()),
+    },
+    Choice {
+        name: "piv-short",
+        description: "the same with short APDUs only",
+        make: || piv(PivOptions::short(), &Layout::standard()),
+    },
+    Choice {
+        name: "piv-varied",
+        description: "PIV with larger keys, compressed certificates and retired keys",
+        make: || piv(PivOptions::extended(), &Layout::varied()),
+    },
+    Choice {
+        name: "piv-elliptic",
+        description: "PIV with P-256 in every key reference, ready at once",
+        make: || piv(PivOptions::extended(), &Layout::elliptic()),
+    },
+];
+
+fn piv(options: PivOptions, layout: &Layout) -> (PivCard, Provisioned) {
+    let mut card = PivCard::new(options);
+    let provisioned = provision(&mut card, layout, &Authority::default());
+    (card, provisioned)
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let (Some(card), Some(program)) = (arguments.next(), arguments.next()) else {
+        return wrong_call("CARD and COMMAND are needed");
+    };
+    let Some(choice) = CARDS.iter().find(|choice| card == choice.name) else {
+        return wrong_call(&format!("there is no card {}", card.display()));
+    };
+    match run(choice, &program, arguments.collect()) {
+        Ok(status) => ExitCode::from(exit_code(status)),
+        Err(error) => {
+            eprintln!("with-token: {}: {error}", program.display());
+            ExitCode::from(if error.kind() == io::ErrorKind::NotFound {
+                127
+            } else {
+                126
+            })
+        }
+    }
+}
+
+fn wrong_call(complaint: &str) -> ExitCode {
+    eprintln!("with-token: {complaint}\nusage: with-token CARD COMMAND [ARGUMENT...]\ncards:");
+    for Choice {
+        name, description, ..
+    } in &CARDS
+    {
+        eprintln!("  {name:<14} {description}");
+    }
+    ExitCode::from(2)
+}
+
+/// Starts the bench and runs `program` beside it.
+fn run(choice: &Choice, program: &OsString, arguments: Vec<OsString>) -> io::Result<ExitStatus> {
+    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT])?;
+    let (card, provisioned) = (choice.make)();
+    let reader = VirtualReader::with_card(card);
+    let bench = Bench::start(vec![(READER, reader.clone())]);
+    let log = std::env::var_os("CARDEA_APDU_LOG")
+        .map_or_else(|| bench.directory().join("apdu.log"), PathBuf::from);
+    reader.log_to_file(&log)?;
+    provisioned.write_pem(bench.directory())?;
+    let mut command: Command = bench.command(program);
+    command
+        .args(arguments)
+        .env("CARDEA_PIN", &provisioned.pin)
+        .env("CARDEA_SO_PIN", &provisioned.puk)
+        .env("CARDEA_APDU_LOG", log)
+        .env("CARDEA_BENCH_DIR", bench.directory());
+    let mut child = command.spawn()?;
+    let id = i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .expect("a process id");
+    let handle = signals.handle();
+    let forwarding = thread::spawn(move || {
+        for signal in &mut signals {
+            let signal = match signal {
+                SIGTERM => Signal::TERM,
+                SIGHUP => Signal::HUP,
+                _ => continue,
+            };
+            if let Err(error) = kill_process(id, signal) {
+                eprintln!("with-token: the command takes no signal: {error}");
+            }
+        }
+    });
+    let status = child.wait();
+    handle.close();
+    forwarding.join().expect("the forwarding of signals ends");
+    status
+}
+
+/// The status a shell would give.
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
