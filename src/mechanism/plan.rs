@@ -159,4 +159,4 @@ fn rsa_public(key: &PublicKey) -> Result<RsaPublic> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -92,4 +92,4 @@ pub fn random(length: usize) -> Result<SecretBytes> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,1 +1,187 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use super::*;
+use crate::card::key::{Curve, KeyKind, PublicKey};
+use crate::mechanism::plan::tests::{key, public_key};
+
+fn pss_parameters(hash: u64, mgf: u64) -> Parameters {
+    Parameters::Pss { hash, mgf, salt_length: 20 }
+}
+
+fn ecdh_parameters(kdf: u64, shared_data: &[u8]) -> Parameters {
+    Parameters::Ecdh1 { kdf, shared_data: shared_data.to_vec(), public_data: vec![4; 65] }
+}
+
+fn any_parameters(ckm: u64) -> Parameters {
+    match parameter_kind(ckm).unwrap() {
+        ParameterKind::Pss => {
+            let row = HASHES.iter().find(|row| family(ckm) == Some(Family::RsaPssHash(row.0)));
+            pss_parameters(row.map_or(CKM_SHA_1, |row| row.1), CKG_MGF1_SHA1)
+        }
+        ParameterKind::Oaep => {
+            Parameters::Oaep { hash: CKM_SHA_1, mgf: CKG_MGF1_SHA1, source: CKZ_DATA_SPECIFIED, label: vec![] }
+        }
+        ParameterKind::Ecdh1 => ecdh_parameters(CKD_NULL, &[]),
+        _ => Parameters::None,
+    }
+}
+
+#[test]
+fn each_mechanism_is_made_with_its_parameter_and_keeps_its_number() {
+    for (ckm, _) in TABLE {
+        let made = mechanism(*ckm, any_parameters(*ckm)).unwrap();
+        let expected = if *ckm == CKM_ECDH1_COFACTOR_DERIVE { CKM_ECDH1_DERIVE } else { *ckm };
+        assert_eq!(number(&made), expected);
+        assert_eq!(TABLE.iter().filter(|row| row.0 == *ckm).count(), 1);
+    }
+    assert_eq!(parameter_kind(CKM_AES_CBC), None);
+    assert_eq!(mechanism(CKM_AES_CBC, Parameters::None), Err(Error::MechanismInvalid));
+    assert_eq!(mechanism(CKM_RSA_PKCS_KEY_PAIR_GEN, Parameters::None), Err(Error::MechanismInvalid));
+}
+
+#[test]
+fn a_parameter_of_the_wrong_kind_is_refused() {
+    for (ckm, _) in TABLE {
+        let wanted = parameter_kind(*ckm).unwrap();
+        assert_eq!(mechanism(*ckm, Parameters::Bytes(vec![0])), Err(Error::MechanismParamInvalid));
+        if !matches!(wanted, ParameterKind::None | ParameterKind::OptionalEddsa) {
+            assert_eq!(mechanism(*ckm, Parameters::None), Err(Error::MechanismParamInvalid));
+        }
+        if wanted != ParameterKind::Ecdh1 {
+            assert_eq!(mechanism(*ckm, ecdh_parameters(CKD_NULL, &[])), Err(Error::MechanismParamInvalid));
+        }
+    }
+}
+
+#[test]
+fn a_pss_hash_is_the_mechanisms_own() {
+    let sha256 = mechanism(CKM_SHA256_RSA_PKCS_PSS, pss_parameters(CKM_SHA256, CKG_MGF1_SHA1)).unwrap();
+    assert_eq!(sha256, Mechanism::RsaPssHash(PssParameters { hash: Hash::Sha256, mgf: Hash::Sha1, salt_length: 20 }));
+    let invalid = Err(Error::MechanismParamInvalid);
+    assert_eq!(mechanism(CKM_SHA256_RSA_PKCS_PSS, pss_parameters(CKM_SHA_1, CKG_MGF1_SHA256)), invalid);
+    assert!(mechanism(CKM_RSA_PKCS_PSS, pss_parameters(CKM_SHA512, CKG_MGF1_SHA224)).is_ok());
+    assert_eq!(mechanism(CKM_RSA_PKCS_PSS, pss_parameters(CKM_MD5, CKG_MGF1_SHA1)), invalid);
+    assert_eq!(mechanism(CKM_RSA_PKCS_PSS, pss_parameters(CKM_SHA_1, 0)), invalid);
+    assert_eq!(mechanism(CKM_RSA_PKCS_PSS, pss_parameters(CKM_SHA_1, CKG_MGF1_SHA3_256)), invalid);
+}
+
+#[test]
+fn an_oaep_label_needs_its_source_named() {
+    let oaep = |source, label: &[u8]| {
+        let label = label.to_vec();
+        mechanism(CKM_RSA_PKCS_OAEP, Parameters::Oaep { hash: CKM_SHA256, mgf: CKG_MGF1_SHA256, source, label })
+    };
+    assert!(oaep(CKZ_DATA_SPECIFIED, b"label").is_ok());
+    assert!(oaep(CKZ_DATA_SPECIFIED, b"").is_ok());
+    assert!(oaep(0, b"").is_ok());
+    assert_eq!(oaep(0, b"label"), Err(Error::MechanismParamInvalid));
+    assert_eq!(oaep(2, b""), Err(Error::MechanismParamInvalid));
+}
+
+#[test]
+fn eddsa_is_pure_without_context() {
+    let eddsa =
+        |prehash, context: &[u8]| mechanism(CKM_EDDSA, Parameters::Eddsa { prehash, context: context.to_vec() });
+    assert_eq!(mechanism(CKM_EDDSA, Parameters::None), Ok(Mechanism::Eddsa));
+    assert_eq!(eddsa(false, b""), Ok(Mechanism::Eddsa));
+    assert_eq!(eddsa(true, b""), Err(Error::MechanismParamInvalid));
+    assert_eq!(eddsa(false, b"context"), Err(Error::MechanismParamInvalid));
+}
+
+#[test]
+fn shared_data_are_for_a_kdf_only() {
+    let ecdh = |kdf, shared: &[u8]| mechanism(CKM_ECDH1_DERIVE, ecdh_parameters(kdf, shared));
+    assert!(ecdh(CKD_NULL, b"").is_ok());
+    assert_eq!(ecdh(CKD_NULL, b"info"), Err(Error::MechanismParamInvalid));
+    let Ok(Mechanism::Ecdh1(parameters)) = ecdh(CKD_SHA384_KDF, b"info") else { unreachable!() };
+    assert_eq!((parameters.kdf, parameters.shared_data), (Kdf::X963(Hash::Sha384), b"info".to_vec()));
+    assert_eq!(ecdh(CKD_SHA256_KDF_SP800, b""), Err(Error::MechanismParamInvalid));
+    let without = Parameters::Ecdh1 { kdf: CKD_NULL, shared_data: vec![], public_data: vec![] };
+    assert_eq!(mechanism(CKM_ECDH1_DERIVE, without), Err(Error::MechanismParamInvalid));
+}
+
+#[test]
+fn a_private_key_allows_what_its_card_can_do() {
+    use crate::card::{DecipherScheme, SignatureScheme};
+    let mut rsa = key(KeyKind::Rsa { bits: 1024 });
+    let all = mechanisms_for_private(&rsa);
+    assert_eq!(all.len(), 14, "every RSA mechanism: {all:?}");
+    rsa.abilities.sign = &[SignatureScheme::RsaPkcs1];
+    rsa.abilities.decipher = &[DecipherScheme::RsaPkcs1];
+    let padded = [
+        CKM_RSA_PKCS,
+        CKM_SHA1_RSA_PKCS,
+        CKM_SHA224_RSA_PKCS,
+        CKM_SHA256_RSA_PKCS,
+        CKM_SHA384_RSA_PKCS,
+        CKM_SHA512_RSA_PKCS,
+    ];
+    assert_eq!(mechanisms_for_private(&rsa), padded);
+    rsa.usage.sign = false;
+    assert_eq!(mechanisms_for_private(&rsa), [CKM_RSA_PKCS]);
+    rsa.usage.decrypt = false;
+    rsa.usage.unwrap = false;
+    assert!(mechanisms_for_private(&rsa).is_empty());
+}
+
+#[test]
+fn a_short_rsa_key_leaves_out_the_hashes_that_do_not_fit() {
+    let allowed = mechanisms_for_private(&key(KeyKind::Rsa { bits: 512 }));
+    assert!(allowed.contains(&CKM_SHA256_RSA_PKCS) && allowed.contains(&CKM_SHA384_RSA_PKCS_PSS));
+    for ckm in [CKM_SHA384_RSA_PKCS, CKM_SHA512_RSA_PKCS, CKM_SHA512_RSA_PKCS_PSS] {
+        assert!(!allowed.contains(&ckm), "{ckm:#x}");
+    }
+}
+
+#[test]
+fn keys_on_curves_allow_their_own_mechanisms() {
+    let p256 = mechanisms_for_private(&key(KeyKind::Ec(Curve::P256)));
+    assert!(p256.contains(&CKM_ECDSA) && p256.contains(&CKM_ECDSA_SHA512) && p256.contains(&CKM_ECDH1_DERIVE));
+    assert!(!p256.contains(&CKM_EDDSA) && !p256.contains(&CKM_RSA_PKCS));
+    assert_eq!(mechanisms_for_private(&key(KeyKind::Ed25519)), [CKM_EDDSA]);
+    assert_eq!(mechanisms_for_private(&key(KeyKind::X25519)), [CKM_ECDH1_DERIVE, CKM_ECDH1_COFACTOR_DERIVE]);
+    assert!(mechanisms_for_public(&PublicKey::X25519([9; 32])).is_empty());
+    assert!(mechanisms_for_public(&public_key("1024")).contains(&CKM_RSA_PKCS_OAEP));
+}
+
+#[test]
+fn a_tokens_mechanisms_follow_from_its_keys() {
+    let keys = [key(KeyKind::Rsa { bits: 2048 }), key(KeyKind::Rsa { bits: 1024 }), key(KeyKind::Ec(Curve::P384))];
+    let rows = token_mechanisms(&keys, [], &[]);
+    let row = |ckm| rows.iter().find(|row| row.ckm == ckm).copied();
+    let pkcs = row(CKM_RSA_PKCS).unwrap();
+    assert_eq!((pkcs.min_key, pkcs.max_key), (1024, 2048));
+    let recover = CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER;
+    let crypt = CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP;
+    assert_eq!(pkcs.flags, CKF_HW | CKF_SIGN | CKF_VERIFY | recover | crypt);
+    assert_eq!(row(CKM_SHA256_RSA_PKCS_PSS).unwrap().flags, CKF_HW | CKF_SIGN | CKF_VERIFY);
+    assert_eq!(row(CKM_RSA_PKCS_OAEP).unwrap().flags, CKF_HW | crypt);
+    let curve = CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS;
+    let ecdsa = row(CKM_ECDSA_SHA256).unwrap();
+    assert_eq!((ecdsa.min_key, ecdsa.max_key, ecdsa.flags), (384, 384, CKF_HW | CKF_SIGN | CKF_VERIFY | curve));
+    assert_eq!(row(CKM_ECDH1_DERIVE).unwrap().flags, CKF_HW | CKF_DERIVE | curve);
+    let digest = row(CKM_SHA256).unwrap();
+    assert_eq!((digest.min_key, digest.max_key, digest.flags), (0, 0, CKF_DIGEST));
+    assert_eq!(row(CKM_EDDSA), None);
+}
+
+#[test]
+fn an_empty_token_offers_what_its_card_supports_and_the_hashes() {
+    let none = token_mechanisms(&[], [], &[]);
+    assert_eq!(none.len(), 5);
+    assert!(none.iter().all(|row| row.flags == CKF_DIGEST));
+    let like = |kind| Supported { kind, abilities: key(kind).abilities };
+    let supported = [like(KeyKind::Rsa { bits: 4096 }), like(KeyKind::Ed25519)];
+    let held = [key(KeyKind::Rsa { bits: 1024 })];
+    let rows = token_mechanisms(&held, [], &supported);
+    let row = |ckm| rows.iter().find(|row| row.ckm == ckm).copied().unwrap();
+    assert_eq!(row(CKM_RSA_PKCS).max_key, 1024, "a held key of the type counts alone");
+    assert_eq!((row(CKM_EDDSA).max_key, row(CKM_EDDSA).flags & CKF_HW), (255, CKF_HW));
+}
+
+#[test]
+fn what_only_the_host_computes_is_not_marked_as_hardware() {
+    let rows = token_mechanisms(&[], [&public_key("1024")], &[]);
+    let pkcs = rows.iter().find(|row| row.ckm == CKM_RSA_PKCS).unwrap();
+    assert_eq!(pkcs.flags, CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_ENCRYPT | CKF_WRAP);
+}
