@@ -1,0 +1,30 @@
+//! GET DATA (ISO 7816-4 11.4.3).
+
+use cardea_apdu::tlv::{list::TAG_LIST, write};
+use cardea_apdu::{Command, Tag};
+
+use super::{INS_GET_DATA, INS_GET_DATA_ODD, execute};
+use crate::card::CardError;
+use crate::channel::Channel;
+use crate::secret::SecretBytes;
+
+/// P1-P2 of the odd instruction code: the current DF.
+const CURRENT_DF: u16 = 0x3FFF;
+
+/// GET DATA of the object with this tag in the current DF, by a tag list; the answer carries the object's wrapping.
+pub fn get_data(channel: &mut Channel<'_>, tag: Tag) -> Result<SecretBytes, CardError> {
+    get_data_of_file(channel, CURRENT_DF, tag)
+}
+
+/// GET DATA of the object with this tag in the file with this identifier, by a tag list.
+pub fn get_data_of_file(channel: &mut Channel<'_>, file: u16, tag: Tag) -> Result<SecretBytes, CardError> {
+    let [p1, p2] = file.to_be_bytes();
+    let command = Command::new(0x00, INS_GET_DATA_ODD, p1, p2);
+    execute(channel, command.data(&write(TAG_LIST, &tag.to_vec())).le_max())
+}
+
+/// GET DATA of the object whose tag of one or two bytes stands in P1-P2.
+pub fn get_data_by_number(channel: &mut Channel<'_>, number: u16) -> Result<SecretBytes, CardError> {
+    let [p1, p2] = number.to_be_bytes();
+    execute(channel, Command::new(0x00, INS_GET_DATA, p1, p2).le_max())
+}

@@ -1,0 +1,201 @@
+//! Everything on the card that can be read without a PIN.
+//!
+//! One command for each of: the certificates 9A, 9C, 9D, 9E, the key history, the retired certificates that it
+//! counts, the Card Capability Container and the security object; CHUID and discovery object are known from the
+//! start. Without a key history the retired certificates are tried from 82 on until the first gap. Cards with
+//! GET METADATA (YubiKey from 5.3) get one more for each of 9A, 9C, 9D, 9E and for each retired key that has a
+//! certificate, and one for the attestation certificate where a key was generated; they are not asked for a
+//! security object, which only issuers of identity cards write.
+//!
+//! Listed without being read: what the security object names behind the PIN ([`data_object`]), and attestations
+//! of keys generated on a YubiKey, as data objects. They are not certificates with the key's id, because a browser
+//! would offer them for logging in.
+
+use super::certificate::certificate;
+use super::data_object::{self, DataObject};
+use super::general_authenticate::{abilities, algorithm};
+use super::key_history::KeyHistory;
+use super::key_reference::{PivKey, RETIRED_KEYS, possible_usage};
+use super::yubikey::{self, KeyMetadata, Metadata, Version};
+use super::{Piv, x509};
+use crate::card::key::PublicKey;
+use crate::card::{CardError, CardObject, Certificate, Data, DataReference, KeyReference, PrivateKey};
+use crate::channel::Channel;
+
+/// Data references of attestations: this with the key reference in the low byte. No tag is like it.
+const ATTESTATION: u32 = 0xF900;
+
+/// Reads the card.
+pub(super) fn read(piv: &mut Piv, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError> {
+    let mut objects = Vec::new();
+    let mut generated = Vec::new();
+    for key in PivKey::PRIMARY {
+        let stored = read_certificate(channel, key)?;
+        add_key(piv, channel, key, stored, &mut objects, &mut generated)?;
+    }
+    let history = data_object::read_if_present(channel, data_object::KEY_HISTORY.tag)?;
+    for (key, stored) in retired_certificates(channel, history.as_deref())? {
+        add_key(piv, channel, key, Some(stored), &mut objects, &mut generated)?;
+    }
+    if !generated.is_empty()
+        && let Some(stored) = read_certificate(channel, PivKey::ATTESTATION)?
+    {
+        let public = x509::fields(&stored).and_then(|fields| fields.public);
+        objects.push(certificate_object(PivKey::ATTESTATION, stored, public, true));
+    }
+    objects.extend(generated.into_iter().map(|key| CardObject::Data(attestation(key))));
+    add_data(piv, channel, history, &mut objects)?;
+    Ok(objects)
+}
+
+/// The key reference of an attestation's data reference.
+pub(super) fn attested_key(reference: DataReference) -> Option<u8> {
+    u8::try_from(reference.0.checked_sub(ATTESTATION)?).ok()
+}
+
+/// The certificate of `key`; a broken one is as good as none.
+fn read_certificate(channel: &mut Channel<'_>, key: PivKey) -> Result<Option<Vec<u8>>, CardError> {
+    let content = data_object::read_if_present(channel, key.certificate)?;
+    Ok(content.and_then(|content| certificate(&content).ok().flatten()))
+}
+
+/// The retired keys that have certificates. The key history's count is a promise of so many, usually the lowest
+/// ones; gaps before the last are skipped, and nothing is read beyond 95 whatever the card counts.
+fn retired_certificates(channel: &mut Channel<'_>, history: Option<&[u8]>) -> Result<Vec<(PivKey, Vec<u8>)>, CardError> {
+    let history = history.and_then(|content| KeyHistory::parse(content).ok());
+    let count = usize::from(history.map_or(RETIRED_KEYS, |history| history.on_card));
+    let mut found = Vec::new();
+    for key in PivKey::retired() {
+        if found.len() >= count {
+            break;
+        }
+        match read_certificate(channel, key)? {
+            Some(stored) => found.push((key, stored)),
+            None if history.is_none() => break,
+            None => {}
+        }
+    }
+    Ok(found)
+}
+
+/// The certificate and the private key under one reference.
+fn add_key(
+    piv: &mut Piv,
+    channel: &mut Channel<'_>,
+    key: PivKey,
+    stored: Option<Vec<u8>>,
+    objects: &mut Vec<CardObject>,
+    generated: &mut Vec<PivKey>,
+) -> Result<(), CardError> {
+    let metadata = metadata(piv, channel, key)?;
+    let fields = stored.as_deref().and_then(x509::fields);
+    let certified = fields.as_ref().and_then(|fields| fields.public.clone());
+    let (metadata, public) = match metadata {
+        KeyMetadata::Key(metadata) => {
+            let public = metadata.public.clone().or_else(|| certified.clone());
+            (Some(metadata), public)
+        }
+        KeyMetadata::NoKey => (None, None),
+        KeyMetadata::Unsupported => (None, certified.clone()),
+    };
+    // A certificate for another key than the card has under the reference does not belong to that key.
+    let belongs = match (&public, &certified) {
+        (Some(public), Some(certified)) => public == certified,
+        (None, _) | (_, None) => true,
+    };
+    if metadata.as_ref().is_some_and(|metadata| metadata.generated == Some(true)) {
+        generated.push(key);
+    }
+    if let Some(public) = public {
+        objects.extend(private_key(key, public, metadata, fields.filter(|_| belongs)).map(CardObject::PrivateKey));
+    }
+    objects.extend(stored.map(|stored| certificate_object(key, stored, certified, belongs)));
+    Ok(())
+}
+
+/// The private key; `None` for an algorithm that the card cannot be asked for.
+fn private_key(key: PivKey, public: PublicKey, metadata: Option<Metadata>, fields: Option<x509::Fields>) -> Option<PrivateKey> {
+    let kind = public.kind();
+    algorithm(kind)?;
+    let usage = match &fields {
+        Some(fields) => x509::usage(key, kind, fields.key_usage),
+        None => possible_usage(kind),
+    };
+    Some(PrivateKey {
+        reference: KeyReference(u16::from(key.reference)),
+        id: vec![key.id],
+        label: key.label(),
+        kind,
+        public: Some(public),
+        subject: fields.map(|fields| fields.subject).unwrap_or_default(),
+        abilities: abilities(kind),
+        usage,
+        authentication: metadata.as_ref().and_then(|metadata| metadata.authentication).unwrap_or(key.authentication()),
+        local: metadata.and_then(|metadata| metadata.generated),
+    })
+}
+
+fn certificate_object(key: PivKey, der: Vec<u8>, public: Option<PublicKey>, belongs: bool) -> CardObject {
+    let id = if belongs { vec![key.id] } else { Vec::new() };
+    CardObject::Certificate(Certificate { id, label: key.label(), der, public })
+}
+
+/// GET METADATA where the card has it. A card that is no YubiKey but answers FD like one is asked until it shows
+/// that it does not fill the answer.
+fn metadata(piv: &mut Piv, channel: &mut Channel<'_>, key: PivKey) -> Result<KeyMetadata, CardError> {
+    if piv.metadata.is_none() {
+        let version = piv.version(channel)?;
+        let may = if piv.maker.is_yubikey() { version >= Some(Version::METADATA) } else { version.is_some() };
+        if !may {
+            piv.metadata = Some(false);
+        }
+    }
+    if piv.metadata == Some(false) {
+        return Ok(KeyMetadata::Unsupported);
+    }
+    let answer = yubikey::key_metadata(channel, key)?;
+    match answer {
+        KeyMetadata::Unsupported if piv.metadata.is_none() => piv.metadata = Some(false),
+        KeyMetadata::Key(_) => piv.metadata = Some(true),
+        // Until a key was shown, "not found" may be said of the instruction's parameters.
+        KeyMetadata::NoKey if piv.metadata.is_none() && !piv.maker.is_yubikey() => return Ok(KeyMetadata::Unsupported),
+        KeyMetadata::NoKey | KeyMetadata::Unsupported => {}
+    }
+    Ok(answer)
+}
+
+fn attestation(key: PivKey) -> Data {
+    Data {
+        reference: DataReference(ATTESTATION | u32::from(key.reference)),
+        label: format!("Attestation of {}", key.label()),
+        application: "PIV".to_owned(),
+        object_id: Vec::new(),
+        value: None,
+        private: false,
+    }
+}
+
+fn add_data(
+    piv: &mut Piv,
+    channel: &mut Channel<'_>,
+    history: Option<Vec<u8>>,
+    objects: &mut Vec<CardObject>,
+) -> Result<(), CardError> {
+    let mut add = |object: &DataObject, content: Option<Vec<u8>>| {
+        objects.extend(content.map(|content| CardObject::Data(object.data(Some(content)))));
+    };
+    add(&data_object::DISCOVERY, piv.discovery.as_ref().map(|discovery| discovery.content.clone()));
+    add(&data_object::CHUID, piv.chuid(channel)?.map(<[u8]>::to_vec));
+    add(&data_object::KEY_HISTORY, history);
+    let capabilities = data_object::read_if_present(channel, data_object::CARD_CAPABILITY_CONTAINER.tag)?;
+    add(&data_object::CARD_CAPABILITY_CONTAINER, capabilities);
+    if piv.is_yubikey_from(Version::METADATA) {
+        return Ok(());
+    }
+    if let Some(content) = data_object::read_if_present(channel, data_object::SECURITY_OBJECT.tag)? {
+        let named = data_object::named_by_security_object(&content);
+        add(&data_object::SECURITY_OBJECT, Some(content));
+        objects.extend(named.into_iter().map(CardObject::Data));
+    }
+    Ok(())
+}
