@@ -9,6 +9,7 @@
 mod failure;
 mod fault;
 mod log;
+mod pinpad;
 mod properties;
 mod server;
 mod state;
@@ -17,6 +18,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use cardea_virtual_reader::protocol::PowerAction;
@@ -24,10 +26,11 @@ use cardea_virtual_reader::protocol::PowerAction;
 pub use failure::Failure;
 pub use fault::{Action, Fault};
 pub use log::{Counters, Entry, Event};
+pub use pinpad::{Key, PinPad};
 pub use properties::{ExchangeLevel, GET_FEATURE_REQUEST, GET_TLV_PROPERTIES, Properties};
 
 use crate::card::VirtualCard;
-use state::State;
+use state::{Control, State};
 
 /// A handle on one reader.
 #[derive(Clone)]
@@ -148,6 +151,17 @@ impl VirtualReader {
         self.state().properties = properties;
     }
 
+    /// Gives the reader a PIN pad, or takes it away.
+    pub fn set_pin_pad(&self, pin_pad: Option<PinPad>) {
+        self.state().pin_pad = pin_pad;
+    }
+
+    /// The PIN pad as it is: how often it has asked, and what its user has yet to do.
+    #[must_use]
+    pub fn pin_pad(&self) -> Option<PinPad> {
+        self.state().pin_pad.clone()
+    }
+
     /// Arms a fault. Several that strike the same command act in the order in which they were armed.
     pub fn fault(&self, fault: Fault) {
         self.state().faults.arm(fault);
@@ -264,8 +278,8 @@ impl VirtualReader {
     /// # Errors
     /// [`Failure::Unsupported`] for a code that the reader does not have; those of [`Self::transmit`] where the
     /// feature sends a command.
-    pub fn control(&self, code: u32, _data: &[u8], capacity: usize) -> Result<Vec<u8>, Failure> {
-        let outcome = self.state().control(code).and_then(|answer| {
+    pub fn control(&self, code: u32, data: &[u8], capacity: usize) -> Result<Vec<u8>, Failure> {
+        let outcome = self.feature(code, data).and_then(|answer| {
             if answer.len() > capacity {
                 Err(Failure::BufferTooSmall)
             } else {
@@ -331,6 +345,18 @@ impl VirtualReader {
     fn idle(&self) -> MutexGuard<'_, State> {
         let idle = self.0.changed.wait_while(self.state(), |state| state.busy);
         idle.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn feature(&self, code: u32, data: &[u8]) -> Result<Vec<u8>, Failure> {
+        let mut state = self.idle();
+        match state.control(code, data)? {
+            Control::Answer(answer) => Ok(answer),
+            Control::Command { command, delay } => {
+                drop(state);
+                thread::sleep(delay);
+                self.transmit(&command)
+            }
+        }
     }
 
     fn exchange(&self, command: &[u8]) -> Result<Vec<u8>, Failure> {

@@ -8,6 +8,8 @@ use cardea_virtual_reader::protocol::{
 
 use super::fault::Faults;
 use super::log::{Event, Log};
+use super::pinpad::{IFD_PIN_PROPERTIES, MODIFY_PIN_DIRECT, PinPad, VERIFY_PIN_DIRECT};
+use super::properties::feature_code;
 use super::{Failure, GET_FEATURE_REQUEST, GET_TLV_PROPERTIES, Properties};
 use crate::card::VirtualCard;
 
@@ -17,6 +19,14 @@ const SCARD_ATTR_ATR_STRING: u32 = 0x0009_0303;
 const SCARD_ATTR_ICC_PRESENCE: u32 = 0x0009_0300;
 /// `SCARD_ATTR_ICC_INTERFACE_STATUS`: nonzero with power.
 const SCARD_ATTR_ICC_INTERFACE_STATUS: u32 = 0x0009_0301;
+
+/// What a control code comes to.
+pub(super) enum Control {
+    /// An answer of the reader itself.
+    Answer(Vec<u8>),
+    /// A command whose response is the answer, after the time that the user took.
+    Command { command: Vec<u8>, delay: Duration },
+}
 
 /// The state of one reader.
 pub(super) struct State {
@@ -32,6 +42,7 @@ pub(super) struct State {
     pub(super) attached: usize,
     pub(super) latency: Duration,
     pub(super) properties: Properties,
+    pub(super) pin_pad: Option<PinPad>,
     pub(super) faults: Faults,
     pub(super) log: Log,
 }
@@ -48,6 +59,7 @@ impl State {
             attached: 0,
             latency: Duration::ZERO,
             properties,
+            pin_pad: None,
             faults: Faults::default(),
             log: Log::new(),
         }
@@ -145,13 +157,44 @@ impl State {
         Ok(atr)
     }
 
-    pub(super) fn control(&self, code: u32) -> Result<Vec<u8>, Failure> {
-        match code {
-            _ if !self.plugged => Err(Failure::NoReader),
-            GET_FEATURE_REQUEST => Ok(Properties::feature_list(&[])),
-            GET_TLV_PROPERTIES => Ok(self.properties.tlv()),
+    pub(super) fn control(&mut self, code: u32, data: &[u8]) -> Result<Control, Failure> {
+        const VERIFY: u32 = feature_code(VERIFY_PIN_DIRECT);
+        const MODIFY: u32 = feature_code(MODIFY_PIN_DIRECT);
+        const PIN_PROPERTIES: u32 = feature_code(IFD_PIN_PROPERTIES);
+        if !self.plugged {
+            return Err(Failure::NoReader);
+        }
+        match (code, &self.pin_pad) {
+            (GET_FEATURE_REQUEST, pad) => {
+                let features = pad.as_ref().map(PinPad::features).unwrap_or_default();
+                Ok(Control::Answer(Properties::feature_list(&features)))
+            }
+            (GET_TLV_PROPERTIES, pad) => {
+                let pad = pad.as_ref().map(PinPad::tlv).unwrap_or_default();
+                Ok(Control::Answer([pad, self.properties.tlv()].concat()))
+            }
+            (PIN_PROPERTIES, Some(pad)) => Ok(Control::Answer(pad.pin_properties())),
+            (VERIFY, Some(_)) => self.enter_pin(|pad| pad.verify(data)),
+            (MODIFY, Some(pad)) if pad.modifies => self.enter_pin(|pad| pad.modify(data)),
             _ => Err(Failure::Unsupported),
         }
+    }
+
+    /// Lets the user of the PIN pad act; a status word of the reader's own is an answer like the card's.
+    fn enter_pin(
+        &mut self,
+        entry: impl FnOnce(&mut PinPad) -> Result<Vec<u8>, [u8; 2]>,
+    ) -> Result<Control, Failure> {
+        self.ready()?;
+        let pad = self.pin_pad.as_mut().ok_or(Failure::Unsupported)?;
+        let before = pad.prompts;
+        Ok(match entry(pad) {
+            Ok(command) => Control::Command {
+                command,
+                delay: pad.delay * (pad.prompts - before),
+            },
+            Err(status) => Control::Answer(status.to_vec()),
+        })
     }
 
     pub(super) fn attribute(&self, tag: u32) -> Result<Vec<u8>, Failure> {
