@@ -3,6 +3,8 @@
 //! A [`PublicKey`] that came through a constructor here has been judged: RSA sizes are sane, points lie on
 //! their curve. Encodings follow RFC 5280/3279 (RSA), RFC 5480 (EC), RFC 8410 (Ed25519, X25519) and SEC 1.
 
+#![forbid(unsafe_code)]
+
 mod encoding;
 mod signature;
 
@@ -199,7 +201,7 @@ impl PublicKey {
     }
 
     /// A key of `kind` from what a Cryptoki caller gives as `CKA_EC_POINT` or `pPublicData`: the raw point or
-    /// a DER OCTET STRING around it (PKCS#11 3.2 6.3.3, 6.3.20 note on `pPublicData`).
+    /// a DER OCTET STRING around it (PKCS#11 3.2 6.3.3, 6.3.17).
     ///
     /// The two cannot be confused: no raw point of a curve is as long as a wrapped one.
     pub fn point_from_caller(kind: KeyKind, bytes: &[u8]) -> Result<Self, KeyError> {
@@ -235,6 +237,8 @@ impl PublicKey {
     }
 
     /// DER OCTET STRING for `CKA_EC_POINT`; `None` for RSA.
+    ///
+    /// For Ed25519 and X25519 that is the form of PKCS#11 3.0; 3.1 has the bare bytes (6.3.5, 6.3.7).
     pub fn ec_point(&self) -> Option<Vec<u8>> {
         match self {
             Self::Rsa { .. } => None,

@@ -67,7 +67,7 @@ pub fn verify_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> b
     VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
 }
 
-/// The key that CKM_ECDH1_DERIVE makes of the shared value (PKCS#11 3.2 6.3.20).
+/// The key that CKM_ECDH1_DERIVE makes of the shared value (PKCS#11 3.2 6.3.18).
 ///
 /// Without a KDF it is the shared value, where a shorter one is asked for its last bytes: "the truncation
 /// removes bytes from the leading end of the secret value". ANSI X9.63 (SEC 1 3.6.1) makes exactly

@@ -3,6 +3,8 @@
 //! [`table`] judges what a caller asks for, [`plan`] matches it with a key and splits the work between host and
 //! card; the rest are the paddings, formats and public operations that the host computes itself.
 
+#![forbid(unsafe_code)]
+
 pub mod digest;
 pub mod ec;
 pub mod plan;
@@ -63,6 +65,8 @@ pub enum Kdf {
 /// ECDH parameters (`CK_ECDH1_DERIVE_PARAMS`), copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EcdhParameters {
+    /// CKM_ECDH1_COFACTOR_DERIVE, which is for short Weierstrass curves only (PKCS#11 3.2 6.3.19).
+    pub cofactor: bool,
     /// Key derivation function.
     pub kdf: Kdf,
     /// Shared data for the KDF.

@@ -55,7 +55,7 @@ impl RsaPublic {
     }
 }
 
-/// CKM_RSA_X_509 input: `data` with zeros before it, k bytes (PKCS#11 3.2 6.1.11).
+/// CKM_RSA_X_509 input: `data` with zeros before it, k bytes (PKCS#11 3.2 6.1.12).
 ///
 /// `DataLenRange` above k bytes; `DataInvalid` for a number that is not below the modulus, where it is known.
 pub fn raw_block(block_len: usize, modulus: Option<&[u8]>, data: &[u8]) -> Result<SecretBytes> {

@@ -22,7 +22,7 @@ enum Family {
     Ecdsa,
     EcdsaHash(Hash),
     Eddsa,
-    Ecdh1,
+    Ecdh1 { cofactor: bool },
     Digest(Hash),
 }
 
@@ -49,8 +49,8 @@ const TABLE: &[(CK_MECHANISM_TYPE, Family)] = &[
     (CKM_ECDSA_SHA384, Family::EcdsaHash(Hash::Sha384)),
     (CKM_ECDSA_SHA512, Family::EcdsaHash(Hash::Sha512)),
     (CKM_EDDSA, Family::Eddsa),
-    (CKM_ECDH1_DERIVE, Family::Ecdh1),
-    (CKM_ECDH1_COFACTOR_DERIVE, Family::Ecdh1),
+    (CKM_ECDH1_DERIVE, Family::Ecdh1 { cofactor: false }),
+    (CKM_ECDH1_COFACTOR_DERIVE, Family::Ecdh1 { cofactor: true }),
     (CKM_SHA_1, Family::Digest(Hash::Sha1)),
     (CKM_SHA224, Family::Digest(Hash::Sha224)),
     (CKM_SHA256, Family::Digest(Hash::Sha256)),
@@ -73,7 +73,7 @@ pub fn parameter_kind(ckm: u64) -> Option<ParameterKind> {
         Family::RsaPss | Family::RsaPssHash(_) => ParameterKind::Pss,
         Family::RsaOaep => ParameterKind::Oaep,
         Family::Eddsa => ParameterKind::OptionalEddsa,
-        Family::Ecdh1 => ParameterKind::Ecdh1,
+        Family::Ecdh1 { .. } => ParameterKind::Ecdh1,
         Family::RsaPkcs
         | Family::RsaX509
         | Family::RsaPkcsHash(_)
@@ -111,15 +111,15 @@ pub fn mechanism(ckm: u64, parameters: Parameters) -> Result<Mechanism> {
         (Family::EcdsaHash(hash), Parameters::None) => Ok(Mechanism::EcdsaHash(hash)),
         (Family::Eddsa, Parameters::None) => Ok(Mechanism::Eddsa),
         (Family::Eddsa, Parameters::Eddsa { prehash: false, context }) if context.is_empty() => Ok(Mechanism::Eddsa),
-        (Family::Ecdh1, Parameters::Ecdh1 { kdf, shared_data, public_data }) => {
-            Ok(Mechanism::Ecdh1(ecdh(kdf, shared_data, public_data)?))
+        (Family::Ecdh1 { cofactor }, Parameters::Ecdh1 { kdf, shared_data, public_data }) => {
+            Ok(Mechanism::Ecdh1(ecdh(cofactor, kdf, shared_data, public_data)?))
         }
         (Family::Digest(hash), Parameters::None) => Ok(Mechanism::Digest(hash)),
         _ => Err(Error::MechanismParamInvalid),
     }
 }
 
-/// The CKM_ number of a mechanism; both kinds of ECDH are CKM_ECDH1_DERIVE.
+/// The CKM_ number of a mechanism.
 pub fn number(mechanism: &Mechanism) -> u64 {
     let family = match mechanism {
         Mechanism::RsaPkcs => Family::RsaPkcs,
@@ -131,7 +131,7 @@ pub fn number(mechanism: &Mechanism) -> u64 {
         Mechanism::Ecdsa => Family::Ecdsa,
         Mechanism::EcdsaHash(hash) => Family::EcdsaHash(*hash),
         Mechanism::Eddsa => Family::Eddsa,
-        Mechanism::Ecdh1(_) => Family::Ecdh1,
+        Mechanism::Ecdh1(parameters) => Family::Ecdh1 { cofactor: parameters.cofactor },
         Mechanism::Digest(hash) => Family::Digest(*hash),
     };
     TABLE.iter().find(|row| row.1 == family).map_or(CK_UNAVAILABLE_INFORMATION, |row| row.0)
@@ -161,7 +161,7 @@ fn oaep(hash: u64, mgf: u64, source: u64, label: Vec<u8>) -> Result<OaepParamete
 }
 
 /// Shared data are for a KDF only (PKCS#11 3.2 6.3.17).
-fn ecdh(kdf: u64, shared_data: Vec<u8>, public_data: Vec<u8>) -> Result<EcdhParameters> {
+fn ecdh(cofactor: bool, kdf: u64, shared_data: Vec<u8>, public_data: Vec<u8>) -> Result<EcdhParameters> {
     let kdf = match kdf {
         CKD_NULL if shared_data.is_empty() => Kdf::Null,
         CKD_NULL => return Err(Error::MechanismParamInvalid),
@@ -170,7 +170,7 @@ fn ecdh(kdf: u64, shared_data: Vec<u8>, public_data: Vec<u8>) -> Result<EcdhPara
     if public_data.is_empty() {
         return Err(Error::MechanismParamInvalid);
     }
-    Ok(EcdhParameters { kdf, shared_data, public_data })
+    Ok(EcdhParameters { cofactor, kdf, shared_data, public_data })
 }
 
 fn hash_of_mechanism(ckm: u64) -> Result<Hash> {

@@ -81,7 +81,8 @@ fn points_must_lie_on_the_curve() {
     }
     let PublicKey::Ec { curve, point } = key(P256) else { panic!() };
     let hybrid = [&[0x06 | (point[64] & 1)], &point[1..]].concat();
-    for bad in [&[][..], &[0x00], &hybrid, &point[..64], &point[1..]] {
+    let compact = [&[0x05], &point[1..33]].concat();
+    for bad in [&[][..], &[0x00], &hybrid, &compact, &point[..64], &point[1..]] {
         assert_eq!(PublicKey::from_ec_point(curve, bad), Err(KeyError::Malformed));
     }
     // y = 2 has no x on the curve of Ed25519.

@@ -19,12 +19,13 @@ pub struct DerivePlan {
 
 /// Whether `key` agrees on keys by `mechanism`; the other party's value is not looked at.
 pub fn check_derive(mechanism: &Mechanism, key: &PrivateKey) -> Result<()> {
-    let Mechanism::Ecdh1(_) = mechanism else {
+    let Mechanism::Ecdh1(parameters) = mechanism else {
         return Err(Error::MechanismInvalid);
     };
     match key.kind {
-        KeyKind::Ec(_) | KeyKind::X25519 => {}
-        KeyKind::Rsa { .. } | KeyKind::Ed25519 => return Err(Error::KeyTypeInconsistent),
+        KeyKind::Ec(_) => {}
+        KeyKind::X25519 if !parameters.cofactor => {}
+        KeyKind::Rsa { .. } | KeyKind::Ed25519 | KeyKind::X25519 => return Err(Error::KeyTypeInconsistent),
     }
     if key.usage.derive && key.abilities.agree { Ok(()) } else { Err(Error::KeyFunctionNotPermitted) }
 }

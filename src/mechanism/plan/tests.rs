@@ -247,7 +247,12 @@ fn a_card_that_unpads_is_answered_for_where_it_refuses() {
 fn a_key_agrees_with_points_of_its_own_curve() {
     let x = "0219b706578038b1a81ca5e8cf33d0ae0505a52ca3c6594495a4df96a226d218";
     let mechanism = |public_data: &[u8]| {
-        Mechanism::Ecdh1(EcdhParameters { kdf: Kdf::Null, shared_data: vec![], public_data: public_data.to_vec() })
+        Mechanism::Ecdh1(EcdhParameters {
+            cofactor: false,
+            kdf: Kdf::Null,
+            shared_data: vec![],
+            public_data: public_data.to_vec(),
+        })
     };
     let peer = hex::decode(x).unwrap();
     let plan = plan_derive(&mechanism(&peer), &key(KeyKind::X25519)).unwrap();
@@ -259,6 +264,10 @@ fn a_key_agrees_with_points_of_its_own_curve() {
     assert_eq!(plan_derive(&mechanism(&peer), &p256), Err(Error::MechanismParamInvalid));
     assert_eq!(plan_derive(&mechanism(&peer), &key(KeyKind::Ed25519)), Err(Error::KeyTypeInconsistent));
     assert_eq!(plan_derive(&Mechanism::Ecdsa, &p256), Err(Error::MechanismInvalid));
+    let Mechanism::Ecdh1(parameters) = mechanism(&peer) else { panic!() };
+    let cofactor = Mechanism::Ecdh1(EcdhParameters { cofactor: true, ..parameters });
+    assert_eq!(plan_derive(&cofactor, &key(KeyKind::X25519)), Err(Error::KeyTypeInconsistent));
+    assert_eq!(check_derive(&cofactor, &p256), Ok(()));
     let mut forbidden = key(KeyKind::X25519);
     forbidden.usage.derive = false;
     assert_eq!(plan_derive(&mechanism(&peer), &forbidden), Err(Error::KeyFunctionNotPermitted));

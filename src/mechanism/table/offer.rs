@@ -72,7 +72,7 @@ fn token_row(ckm: u64, family: Family, private: &[PrivateKey], public: &[&Public
     let by_host = by_host.chain(public.iter().map(|key| (key.kind(), public_flags(&mechanism, key))));
     let useful: Vec<_> = by_card.chain(by_host).filter(|(_, flags)| *flags != 0).collect();
     let sizes = || useful.iter().map(|(kind, _)| kind.bits() as u64);
-    let curve = if matches!(family, Family::Ecdsa | Family::EcdsaHash(_) | Family::Eddsa | Family::Ecdh1) {
+    let curve = if matches!(family, Family::Ecdsa | Family::EcdsaHash(_) | Family::Eddsa | Family::Ecdh1 { .. }) {
         CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS
     } else {
         0
@@ -126,9 +126,12 @@ fn sample(family: Family) -> Mechanism {
         Family::Ecdsa => Mechanism::Ecdsa,
         Family::EcdsaHash(hash) => Mechanism::EcdsaHash(hash),
         Family::Eddsa => Mechanism::Eddsa,
-        Family::Ecdh1 => {
-            Mechanism::Ecdh1(EcdhParameters { kdf: Kdf::Null, shared_data: Vec::new(), public_data: Vec::new() })
-        }
+        Family::Ecdh1 { cofactor } => Mechanism::Ecdh1(EcdhParameters {
+            cofactor,
+            kdf: Kdf::Null,
+            shared_data: Vec::new(),
+            public_data: Vec::new(),
+        }),
         Family::Digest(hash) => Mechanism::Digest(hash),
     }
 }
