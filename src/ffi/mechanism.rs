@@ -1,0 +1,106 @@
+//! Mechanism arguments: CK_MECHANISM and the parameter structures it points to, copied into owned values.
+#![allow(unsafe_code)]
+
+use cryptoki_sys::*;
+
+use super::Result;
+use super::pointer::{InBuffer, Pointer};
+use super::text::number;
+use crate::error::Error;
+use crate::mechanism::{Mechanism, ParameterKind, Parameters, table};
+
+#[cfg(test)]
+mod tests;
+
+/// A mechanism whose pointers have been judged; its parameters are read once the session is known.
+pub(super) struct MechanismArgument {
+    number: u64,
+    parameter: InBuffer,
+}
+
+impl MechanismArgument {
+    /// A mechanism that must be there.
+    pub(super) fn new(pointer: Pointer<CK_MECHANISM>) -> Result<Self> {
+        let mechanism = pointer.read()?;
+        // SAFETY: the caller promises the same of pParameter as of an argument.
+        let parameter = unsafe { Pointer::nested(mechanism.pParameter) };
+        let parameter = InBuffer::untyped(parameter, mechanism.ulParameterLen)?;
+        Ok(Self { number: number(mechanism.mechanism), parameter })
+    }
+
+    /// A mechanism whose absence has a meaning.
+    pub(super) fn optional(pointer: Pointer<CK_MECHANISM>) -> Result<Option<Self>> {
+        if pointer.is_null() { Ok(None) } else { Self::new(pointer).map(Some) }
+    }
+
+    /// The mechanism with its parameters copied.
+    ///
+    /// # Errors
+    /// CKR_MECHANISM_INVALID for a mechanism nobody knows; CKR_MECHANISM_PARAM_INVALID for a parameter of the wrong
+    /// size or with a null pointer beside a length.
+    pub(super) fn read(&self) -> Result<Mechanism> {
+        let kind = table::parameter_kind(self.number).ok_or(Error::MechanismInvalid)?;
+        let parameters = match kind {
+            ParameterKind::None => self.absent()?,
+            ParameterKind::Pss => self.pss()?,
+            ParameterKind::Oaep => self.oaep()?,
+            ParameterKind::OptionalEddsa if self.parameter.as_slice().is_empty() => Parameters::None,
+            ParameterKind::OptionalEddsa => self.eddsa()?,
+            ParameterKind::Ecdh1 => self.ecdh1()?,
+            ParameterKind::Bytes => Parameters::Bytes(self.parameter.as_slice().to_vec()),
+        };
+        table::mechanism(self.number, parameters)
+    }
+
+    fn absent(&self) -> Result<Parameters> {
+        if self.parameter.as_slice().is_empty() { Ok(Parameters::None) } else { Err(Error::MechanismParamInvalid) }
+    }
+
+    fn pss(&self) -> Result<Parameters> {
+        let parameter: CK_RSA_PKCS_PSS_PARAMS = self.structure()?;
+        Ok(Parameters::Pss {
+            hash: number(parameter.hashAlg),
+            mgf: number(parameter.mgf),
+            salt_length: number(parameter.sLen),
+        })
+    }
+
+    fn oaep(&self) -> Result<Parameters> {
+        let parameter: CK_RSA_PKCS_OAEP_PARAMS = self.structure()?;
+        Ok(Parameters::Oaep {
+            hash: number(parameter.hashAlg),
+            mgf: number(parameter.mgf),
+            source: number(parameter.source),
+            label: copied(parameter.pSourceData.cast(), parameter.ulSourceDataLen)?,
+        })
+    }
+
+    fn eddsa(&self) -> Result<Parameters> {
+        let parameter: CK_EDDSA_PARAMS = self.structure()?;
+        Ok(Parameters::Eddsa {
+            prehash: parameter.phFlag != CK_FALSE,
+            context: copied(parameter.pContextData, parameter.ulContextDataLen)?,
+        })
+    }
+
+    fn ecdh1(&self) -> Result<Parameters> {
+        let parameter: CK_ECDH1_DERIVE_PARAMS = self.structure()?;
+        Ok(Parameters::Ecdh1 {
+            kdf: number(parameter.kdf),
+            shared_data: copied(parameter.pSharedData, parameter.ulSharedDataLen)?,
+            public_data: copied(parameter.pPublicData, parameter.ulPublicDataLen)?,
+        })
+    }
+
+    fn structure<T: Copy>(&self) -> Result<T> {
+        self.parameter.structure().ok_or(Error::MechanismParamInvalid)
+    }
+}
+
+/// Bytes that a parameter structure points to.
+fn copied(pointer: *mut CK_BYTE, length: CK_ULONG) -> Result<Vec<u8>> {
+    // SAFETY: the caller promises the same of a pointer inside a parameter as of an argument.
+    let pointer = unsafe { Pointer::nested(pointer) };
+    let bytes = InBuffer::new(pointer, length).map_err(|_| Error::MechanismParamInvalid)?;
+    Ok(bytes.as_slice().to_vec())
+}

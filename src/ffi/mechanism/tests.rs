@@ -1,0 +1,119 @@
+#![allow(clippy::unwrap_used)]
+
+use std::ptr;
+
+use super::*;
+use crate::ffi::pointer::Argument;
+
+fn read(kind: CK_MECHANISM_TYPE, parameter: *mut std::ffi::c_void, length: usize) -> Result<Mechanism> {
+    let mut mechanism = CK_MECHANISM { mechanism: kind, pParameter: parameter, ulParameterLen: length as CK_ULONG };
+    // SAFETY: the mechanism and its parameter live for this call.
+    let pointer = unsafe { ptr::from_mut(&mut mechanism).of_call() };
+    MechanismArgument::new(pointer)?.read()
+}
+
+fn with<T>(kind: CK_MECHANISM_TYPE, mut parameter: T) -> Result<Mechanism> {
+    read(kind, ptr::from_mut(&mut parameter).cast(), size_of::<T>())
+}
+
+fn without(kind: CK_MECHANISM_TYPE) -> Result<Mechanism> {
+    read(kind, ptr::null_mut(), 0)
+}
+
+const PSS: CK_RSA_PKCS_PSS_PARAMS =
+    CK_RSA_PKCS_PSS_PARAMS { hashAlg: CKM_SHA256, mgf: CKG_MGF1_SHA256, sLen: 32 };
+
+#[test]
+fn a_null_mechanism_is_a_bad_argument_or_an_absent_one() {
+    // SAFETY: null is allowed.
+    let null = unsafe { ptr::null_mut::<CK_MECHANISM>().of_call() };
+    assert_eq!(MechanismArgument::new(null).err(), Some(Error::ArgumentsBad));
+    assert!(MechanismArgument::optional(null).unwrap().is_none());
+}
+
+#[test]
+fn a_parameter_that_is_null_with_a_length_is_a_bad_argument() {
+    assert_eq!(read(CKM_RSA_PKCS_PSS, ptr::null_mut(), 24), Err(Error::ArgumentsBad));
+}
+
+#[test]
+fn a_mechanism_nobody_knows_is_invalid_whatever_its_parameter() {
+    assert_eq!(without(CKM_VENDOR_DEFINED), Err(Error::MechanismInvalid));
+    assert_eq!(with(CKM_VENDOR_DEFINED, [0u8; 3]), Err(Error::MechanismInvalid));
+}
+
+#[test]
+fn a_parameter_where_none_belongs_is_invalid() {
+    assert!(without(CKM_RSA_PKCS).is_ok());
+    assert_eq!(with(CKM_RSA_PKCS, [0u8; 1]), Err(Error::MechanismParamInvalid));
+}
+
+#[test]
+fn pss_parameters_have_exactly_their_size() {
+    assert_eq!(with(CKM_RSA_PKCS_PSS, PSS), table::mechanism(
+        number(CKM_RSA_PKCS_PSS),
+        Parameters::Pss { hash: number(CKM_SHA256), mgf: number(CKG_MGF1_SHA256), salt_length: 32 },
+    ));
+    assert_eq!(without(CKM_RSA_PKCS_PSS), Err(Error::MechanismParamInvalid));
+    let mut parameter = PSS;
+    for length in [1, size_of_val(&PSS) - 1] {
+        let short = read(CKM_RSA_PKCS_PSS, ptr::from_mut(&mut parameter).cast(), length);
+        assert_eq!(short, Err(Error::MechanismParamInvalid));
+    }
+}
+
+#[test]
+fn oaep_labels_are_copied() {
+    let mut label = *b"label";
+    let mut parameter = CK_RSA_PKCS_OAEP_PARAMS {
+        hashAlg: CKM_SHA_1,
+        mgf: CKG_MGF1_SHA1,
+        source: CKZ_DATA_SPECIFIED,
+        pSourceData: label.as_mut_ptr().cast(),
+        ulSourceDataLen: 5,
+    };
+    let expected = Parameters::Oaep {
+        hash: number(CKM_SHA_1),
+        mgf: number(CKG_MGF1_SHA1),
+        source: number(CKZ_DATA_SPECIFIED),
+        label: b"label".to_vec(),
+    };
+    assert_eq!(with(CKM_RSA_PKCS_OAEP, parameter), table::mechanism(number(CKM_RSA_PKCS_OAEP), expected));
+    parameter.pSourceData = ptr::null_mut();
+    assert_eq!(with(CKM_RSA_PKCS_OAEP, parameter), Err(Error::MechanismParamInvalid));
+    parameter.ulSourceDataLen = CK_UNAVAILABLE_INFORMATION;
+    assert_eq!(with(CKM_RSA_PKCS_OAEP, parameter), Err(Error::MechanismParamInvalid));
+}
+
+#[test]
+fn eddsa_parameters_may_be_absent() {
+    assert!(without(CKM_EDDSA).is_ok());
+    let parameter = CK_EDDSA_PARAMS { phFlag: CK_FALSE, ulContextDataLen: 0, pContextData: ptr::null_mut() };
+    let expected = Parameters::Eddsa { prehash: false, context: Vec::new() };
+    assert_eq!(with(CKM_EDDSA, parameter), table::mechanism(number(CKM_EDDSA), expected));
+    assert_eq!(with(CKM_EDDSA, [0u8; 2]), Err(Error::MechanismParamInvalid));
+}
+
+#[test]
+fn ecdh_parameters_carry_both_data() {
+    let mut point = [4u8; 65];
+    let parameter = CK_ECDH1_DERIVE_PARAMS {
+        kdf: CKD_NULL,
+        ulSharedDataLen: 0,
+        pSharedData: ptr::null_mut(),
+        ulPublicDataLen: 65,
+        pPublicData: point.as_mut_ptr(),
+    };
+    let expected =
+        Parameters::Ecdh1 { kdf: number(CKD_NULL), shared_data: Vec::new(), public_data: point.to_vec() };
+    assert_eq!(with(CKM_ECDH1_DERIVE, parameter), table::mechanism(number(CKM_ECDH1_DERIVE), expected));
+}
+
+#[test]
+fn parameters_are_read_at_any_alignment() {
+    let mut memory = [0u8; 1 + size_of::<CK_RSA_PKCS_PSS_PARAMS>()];
+    let odd = memory.as_mut_ptr().wrapping_add(1);
+    // SAFETY: room for one structure behind the first byte.
+    unsafe { ptr::write_unaligned(odd.cast(), PSS) };
+    assert_eq!(read(CKM_RSA_PKCS_PSS, odd.cast(), size_of_val(&PSS)), with(CKM_RSA_PKCS_PSS, PSS));
+}

@@ -1,0 +1,145 @@
+//! Attribute arrays: templates that come in, and values that C_GetAttributeValue fills in place.
+#![allow(unsafe_code)]
+
+use std::ptr;
+
+use cryptoki_sys::*;
+use zeroize::Zeroizing;
+
+use super::Result;
+use super::pointer::{Array, InBuffer, Pointer};
+use super::text::{number, ulong};
+use crate::error::Error;
+use crate::object::template::Template;
+use crate::secret::SecretBytes;
+use crate::session::objects::AttributeValue;
+
+#[cfg(test)]
+mod tests;
+
+/// Attributes whose value is itself an array of CK_ATTRIBUTE.
+///
+/// CKA_ALLOWED_MECHANISMS carries CKF_ARRAY_ATTRIBUTE too, but its elements are numbers.
+const NESTED: [CK_ATTRIBUTE_TYPE; 5] =
+    [CKA_WRAP_TEMPLATE, CKA_UNWRAP_TEMPLATE, CKA_DERIVE_TEMPLATE, CKA_ENCAPSULATE_TEMPLATE, CKA_DECAPSULATE_TEMPLATE];
+
+/// A template whose pointers and lengths have been judged, not copied yet.
+pub(super) struct TemplateArgument(Array<CK_ATTRIBUTE>);
+
+impl TemplateArgument {
+    /// Judges the array and the place of every value in it.
+    pub(super) fn new(pointer: Pointer<CK_ATTRIBUTE>, count: CK_ULONG) -> Result<Self> {
+        let array = pointer.array(count)?;
+        attributes(&array).try_for_each(|attribute| value(&attribute).map(drop))?;
+        Ok(Self(array))
+    }
+
+    /// The one copy, each value in memory that wipes itself.
+    ///
+    /// # Errors
+    /// CKR_ATTRIBUTE_TYPE_INVALID for a nested template; CKR_HOST_MEMORY.
+    pub(super) fn copy(&self) -> Result<Template> {
+        let mut copies = Vec::new();
+        copies.try_reserve_exact(self.0.len()).map_err(|_| Error::HostMemory)?;
+        for attribute in attributes(&self.0) {
+            let kind = attribute.type_;
+            if NESTED.contains(&kind) {
+                return Err(Error::AttributeTypeInvalid);
+            }
+            copies.push((kind, secret_copy(value(&attribute)?.as_slice())?));
+        }
+        Ok(Template::new(copies))
+    }
+}
+
+/// The attributes that C_GetAttributeValue is asked for.
+pub(super) struct AttributeArray(Array<CK_ATTRIBUTE>);
+
+impl AttributeArray {
+    /// Judges the array and the place for every value; what a length says is only looked at where there is a place.
+    pub(super) fn new(pointer: Pointer<CK_ATTRIBUTE>, count: CK_ULONG) -> Result<Self> {
+        let array = pointer.array(count)?;
+        attributes(&array).try_for_each(|attribute| {
+            if attribute.pValue.is_null() { Ok(()) } else { value(&attribute).map(drop) }
+        })?;
+        Ok(Self(array))
+    }
+
+    /// Which attributes are asked for, in the caller's order, repetitions included.
+    pub(super) fn types(&self) -> Result<Vec<u64>> {
+        let mut types = Vec::new();
+        types.try_reserve_exact(self.0.len()).map_err(|_| Error::HostMemory)?;
+        types.extend(attributes(&self.0).map(|attribute| number(attribute.type_)));
+        Ok(types)
+    }
+
+    /// Fills every attribute that can be filled, whatever becomes of the others (PKCS#11 5.7.5).
+    ///
+    /// # Errors
+    /// Where several apply, in the order of the specification's cases: CKR_ATTRIBUTE_SENSITIVE,
+    /// CKR_ATTRIBUTE_TYPE_INVALID, CKR_BUFFER_TOO_SMALL. The lengths concerned are CK_UNAVAILABLE_INFORMATION.
+    pub(super) fn write(&self, values: &[AttributeValue]) -> Result<()> {
+        if values.len() != self.0.len() {
+            return Err(Error::GeneralError);
+        }
+        let mut worst = None;
+        for (index, value) in values.iter().enumerate() {
+            let (length, error) = match value {
+                AttributeValue::Sensitive => (CK_UNAVAILABLE_INFORMATION, Some(Error::AttributeSensitive)),
+                AttributeValue::Invalid => (CK_UNAVAILABLE_INFORMATION, Some(Error::AttributeTypeInvalid)),
+                AttributeValue::Value(bytes) if self.fill(index, bytes) => (ulong(bytes.len() as u64), None),
+                AttributeValue::Value(_) => (CK_UNAVAILABLE_INFORMATION, Some(Error::BufferTooSmall)),
+            };
+            self.set_length(index, length);
+            worst = earlier_case(worst, error);
+        }
+        worst.map_or(Ok(()), Err)
+    }
+
+    /// Copies a value to its place; false if the place is too small. Without a place only the length is wanted.
+    fn fill(&self, index: usize, bytes: &[u8]) -> bool {
+        let Some(attribute) = self.0.read(index) else { return false };
+        let (place, size) = (attribute.pValue, number(attribute.ulValueLen));
+        if !place.is_null() && (bytes.len() as u64) > size {
+            return false;
+        }
+        if !place.is_null() && !bytes.is_empty() {
+            // SAFETY: not null and at least as long as the value, writable by the caller's promise.
+            unsafe { ptr::copy(bytes.as_ptr(), place.cast::<u8>(), bytes.len()) };
+        }
+        true
+    }
+
+    fn set_length(&self, index: usize, length: CK_ULONG) {
+        let Some(element) = self.0.element(index) else { return };
+        // SAFETY: only the address of a field inside the caller's array is computed.
+        let field = unsafe { &raw mut (*element).ulValueLen };
+        // SAFETY: a field of an element of the caller's array, writable by the caller's promise.
+        unsafe { ptr::write_unaligned(field, length) };
+    }
+}
+
+/// Which of two results the call returns.
+fn earlier_case(one: Option<Error>, other: Option<Error>) -> Option<Error> {
+    const CASES: [Error; 3] = [Error::AttributeSensitive, Error::AttributeTypeInvalid, Error::BufferTooSmall];
+    CASES.into_iter().find(|case| one == Some(*case) || other == Some(*case))
+}
+
+fn attributes(array: &Array<CK_ATTRIBUTE>) -> impl Iterator<Item = CK_ATTRIBUTE> {
+    (0..array.len()).map_while(|index| array.read(index))
+}
+
+/// The place of an attribute's value.
+fn value(attribute: &CK_ATTRIBUTE) -> Result<InBuffer> {
+    // SAFETY: the caller promises the same of a pointer inside a template as of an argument.
+    let pointer = unsafe { Pointer::nested(attribute.pValue) };
+    InBuffer::untyped(pointer, attribute.ulValueLen)
+}
+
+/// A copy that is allocated once at its full size, so that no part of it is left behind unwiped.
+fn secret_copy(bytes: &[u8]) -> Result<SecretBytes> {
+    let mut copy = Zeroizing::new(Vec::new());
+    copy.try_reserve_exact(bytes.len()).map_err(|_| Error::HostMemory)?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
+}
