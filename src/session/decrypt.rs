@@ -8,13 +8,13 @@ use crate::mechanism::plan::plan_decrypt;
 use crate::secret::SecretBytes;
 
 /// C_DecryptInit.
-pub fn init(session: &Session, mechanism: &Mechanism, key: u64) -> Result<(), Error> {
+pub fn init(session: &Session, mechanism: Mechanism, key: u64) -> Result<(), Error> {
     session.with_operations(|operations| {
         if operations.decrypt.is_some() {
             return Err(Error::OperationActive);
         }
         let key = KeyInUse::new(session.key(key)?)?;
-        let plan = plan_decrypt(mechanism, key.key()?, session.slot().rejection_secret())?;
+        let plan = plan_decrypt(&mechanism, key.key()?, session.slot().rejection_secret())?;
         operations.decrypt = Some(Decrypt { plan, key, progress: Progress::Started, plaintext: None });
         Ok(())
     })

@@ -11,12 +11,12 @@ use crate::object::secret_key;
 use crate::object::template::Template;
 
 /// C_DeriveKey.
-pub fn derive(session: &Session, mechanism: &Mechanism, base_key: u64, template: &Template) -> Result<u64, Error> {
+pub fn derive(session: &Session, mechanism: Mechanism, base_key: u64, template: Template) -> Result<u64, Error> {
     session.with_operations(|_| {
         let in_use = KeyInUse::new(session.key(base_key)?)?;
         let key = in_use.key()?;
-        let plan = plan_derive(mechanism, key)?;
-        let wish = secret_key::Wish::parse(template, in_use.is_private())?;
+        let plan = plan_derive(&mechanism, key)?;
+        let wish = secret_key::Wish::parse(&template, in_use.is_private())?;
         let shared = session.slot().with_key(session.generation(), key, None, |application, channel| {
             application.agree(channel, key, plan.peer())
         })?;

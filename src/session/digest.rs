@@ -10,13 +10,13 @@ use crate::mechanism::digest::Digester;
 use crate::object::Content;
 
 /// C_DigestInit.
-pub fn init(session: &Session, mechanism: &Mechanism) -> Result<(), Error> {
+pub fn init(session: &Session, mechanism: Mechanism) -> Result<(), Error> {
     session.with_operations(|operations| {
         if operations.digest.is_some() {
             return Err(Error::OperationActive);
         }
         let Mechanism::Digest(hash) = mechanism else { return Err(Error::MechanismInvalid) };
-        operations.digest = Some(Digest { digester: Digester::new(*hash), progress: Progress::Started });
+        operations.digest = Some(Digest { digester: Digester::new(hash), progress: Progress::Started });
         Ok(())
     })
 }

@@ -7,13 +7,13 @@ use crate::mechanism::Mechanism;
 use crate::mechanism::plan::plan_encrypt;
 
 /// C_EncryptInit.
-pub fn init(session: &Session, mechanism: &Mechanism, key: u64) -> Result<(), Error> {
+pub fn init(session: &Session, mechanism: Mechanism, key: u64) -> Result<(), Error> {
     session.with_operations(|operations| {
         if operations.encrypt.is_some() {
             return Err(Error::OperationActive);
         }
         let object = session.key(key)?;
-        let plan = plan_encrypt(mechanism, super::public_key(&object)?)?;
+        let plan = plan_encrypt(&mechanism, super::public_key(&object)?)?;
         if !object.permits(cryptoki_sys::CKA_ENCRYPT) {
             return Err(Error::KeyFunctionNotPermitted);
         }

@@ -6,13 +6,13 @@ use crate::mechanism::Mechanism;
 use crate::object::template::Template;
 
 /// C_GenerateKey.
-pub fn key(session: &Session, _mechanism: &Mechanism, template: &Template) -> Result<u64, Error> {
+pub fn key(session: &Session, _mechanism: Mechanism, template: Template) -> Result<u64, Error> {
     session.with_operations(|_| template.consistent())?;
     Err(Error::FunctionNotSupported)
 }
 
 /// C_GenerateKeyPair.
-pub fn key_pair(session: &Session, _mechanism: &Mechanism, public: &Template, private: &Template) -> Result<(u64, u64), Error> {
+pub fn key_pair(session: &Session, _mechanism: Mechanism, public: Template, private: Template) -> Result<(u64, u64), Error> {
     session.with_operations(|_| public.consistent().and_then(|()| private.consistent()))?;
     Err(Error::FunctionNotSupported)
 }

@@ -42,13 +42,13 @@ pub fn size(session: &Session, object: u64) -> Result<u64, Error> {
 }
 
 /// C_CreateObject.
-pub fn create(_: &Session, template: &Template) -> Result<u64, Error> {
+pub fn create(_: &Session, template: Template) -> Result<u64, Error> {
     template.consistent()?;
     Err(Error::FunctionNotSupported)
 }
 
 /// C_CopyObject.
-pub fn copy(session: &Session, object: u64, template: &Template) -> Result<u64, Error> {
+pub fn copy(session: &Session, object: u64, template: Template) -> Result<u64, Error> {
     session.object(object)?;
     template.consistent()?;
     Err(Error::FunctionNotSupported)
@@ -65,7 +65,7 @@ pub fn destroy(session: &Session, handle: u64) -> Result<(), Error> {
 }
 
 /// C_SetAttributeValue: no object here is modifiable yet.
-pub fn set_attributes(session: &Session, handle: u64, template: &Template) -> Result<(), Error> {
+pub fn set_attributes(session: &Session, handle: u64, template: Template) -> Result<(), Error> {
     let object = session.object(handle)?;
     template.consistent()?;
     if object.permits(CKA_MODIFIABLE) { Err(Error::FunctionNotSupported) } else { Err(Error::ActionProhibited) }

@@ -7,7 +7,7 @@ use crate::object::Object;
 use crate::object::template::Template;
 
 /// C_FindObjectsInit.
-pub fn find_init(session: &Session, template: &Template) -> Result<(), Error> {
+pub fn find_init(session: &Session, template: Template) -> Result<(), Error> {
     session.with_operations(|operations| {
         if operations.search.is_some() {
             return Err(Error::OperationActive);

@@ -8,23 +8,23 @@ use crate::mechanism::Mechanism;
 use crate::mechanism::plan::{plan_sign, plan_sign_recover};
 
 /// C_SignInit.
-pub fn init(session: &Session, mechanism: &Mechanism, key: u64) -> Result<(), Error> {
+pub fn init(session: &Session, mechanism: Mechanism, key: u64) -> Result<(), Error> {
     start(session, mechanism, key, false)
 }
 
 /// C_SignRecoverInit.
-pub fn recover_init(session: &Session, mechanism: &Mechanism, key: u64) -> Result<(), Error> {
+pub fn recover_init(session: &Session, mechanism: Mechanism, key: u64) -> Result<(), Error> {
     start(session, mechanism, key, true)
 }
 
-fn start(session: &Session, mechanism: &Mechanism, key: u64, recover: bool) -> Result<(), Error> {
+fn start(session: &Session, mechanism: Mechanism, key: u64, recover: bool) -> Result<(), Error> {
     session.with_operations(|operations| {
         if operations.sign.is_some() {
             return Err(Error::OperationActive);
         }
         let key = KeyInUse::new(session.key(key)?)?;
         let planner = if recover { plan_sign_recover } else { plan_sign };
-        let plan = planner(mechanism, key.key()?)?;
+        let plan = planner(&mechanism, key.key()?)?;
         operations.sign = Some(Sign { plan, key, progress: Progress::Started, recover });
         Ok(())
     })

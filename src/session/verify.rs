@@ -10,13 +10,13 @@ use crate::mechanism::Mechanism;
 use crate::mechanism::plan::{plan_verify, plan_verify_recover};
 
 /// C_VerifyInit.
-pub fn init(session: &Session, mechanism: &Mechanism, key: u64) -> Result<(), Error> {
+pub fn init(session: &Session, mechanism: Mechanism, key: u64) -> Result<(), Error> {
     session.with_operations(|operations| {
         if operations.verify.is_some() {
             return Err(Error::OperationActive);
         }
         let object = session.key(key)?;
-        let plan = plan_verify(mechanism, super::public_key(&object)?)?;
+        let plan = plan_verify(&mechanism, super::public_key(&object)?)?;
         if !object.permits(CKA_VERIFY) {
             return Err(Error::KeyFunctionNotPermitted);
         }
@@ -54,13 +54,13 @@ pub fn finish(session: &Session, signature: &[u8]) -> Result<(), Error> {
 }
 
 /// C_VerifyRecoverInit.
-pub fn recover_init(session: &Session, mechanism: &Mechanism, key: u64) -> Result<(), Error> {
+pub fn recover_init(session: &Session, mechanism: Mechanism, key: u64) -> Result<(), Error> {
     session.with_operations(|operations| {
         if operations.verify_recover.is_some() {
             return Err(Error::OperationActive);
         }
         let object = session.key(key)?;
-        let plan = plan_verify_recover(mechanism, super::public_key(&object)?)?;
+        let plan = plan_verify_recover(&mechanism, super::public_key(&object)?)?;
         if !object.permits(CKA_VERIFY_RECOVER) {
             return Err(Error::KeyFunctionNotPermitted);
         }

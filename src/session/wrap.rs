@@ -13,12 +13,12 @@ use crate::object::template::Template;
 use crate::object::{Content, secret_key};
 
 /// C_WrapKey.
-pub fn wrap(session: &Session, mechanism: &Mechanism, wrapping: u64, key: u64, capacity: Option<usize>) -> Result<Answer, Error> {
+pub fn wrap(session: &Session, mechanism: Mechanism, wrapping: u64, key: u64, capacity: Option<usize>) -> Result<Answer, Error> {
     session.with_operations(|_| {
         let wrapping = session.object(wrapping).map_err(|_| Error::WrappingKeyHandleInvalid)?;
         let object = session.key(key)?;
         let Content::PublicKey(public) = wrapping.content() else { return Err(Error::WrappingKeyTypeInconsistent) };
-        let mut plan = plan_encrypt(mechanism, public)?;
+        let mut plan = plan_encrypt(&mechanism, public)?;
         if !wrapping.permits(CKA_WRAP) {
             return Err(Error::KeyFunctionNotPermitted);
         }
@@ -35,13 +35,13 @@ pub fn wrap(session: &Session, mechanism: &Mechanism, wrapping: u64, key: u64, c
 }
 
 /// C_UnwrapKey: the unwrapped key is a session object on the host.
-pub fn unwrap(session: &Session, mechanism: &Mechanism, unwrapping: u64, wrapped: &[u8], template: &Template) -> Result<u64, Error> {
+pub fn unwrap(session: &Session, mechanism: Mechanism, unwrapping: u64, wrapped: &[u8], template: Template) -> Result<u64, Error> {
     session.with_operations(|_| {
         let object = session.object(unwrapping).map_err(|_| Error::UnwrappingKeyHandleInvalid)?;
         let in_use = KeyInUse::new(object).map_err(|_| Error::UnwrappingKeyTypeInconsistent)?;
         let key = in_use.key()?;
-        let mut plan = plan_unwrap(mechanism, key, session.slot().rejection_secret())?;
-        let wish = secret_key::Wish::parse(template, in_use.is_private())?;
+        let mut plan = plan_unwrap(&mechanism, key, session.slot().rejection_secret())?;
+        let wish = secret_key::Wish::parse(&template, in_use.is_private())?;
         plan.update(wrapped).map_err(|_| Error::WrappedKeyLenRange)?;
         let (scheme, cryptogram) = plan.finish_input().map_err(wrapped_key)?;
         let block = session.slot().with_key(session.generation(), key, None, |application, channel| {
