@@ -16,8 +16,8 @@ const OFF_CARD: Tag = Tag::new(0xC2);
 pub(super) struct KeyHistory {
     /// Retired keys with a certificate on the card; they are those of the lowest references.
     pub(super) on_card: u8,
-    /// Retired keys whose certificates are at the URL (F3), which is not fetched: their public keys are not
-    /// known here, and so they are not listed.
+    /// Retired keys whose certificates are at the URL (F3), which is not fetched: they are known only from cards
+    /// with GET METADATA.
     pub(super) off_card: u8,
 }
 

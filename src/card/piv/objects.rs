@@ -4,8 +4,10 @@
 //! counts, the Card Capability Container and the security object; CHUID and discovery object are known from the
 //! start. Without a key history the retired certificates are tried from 82 on until the first gap. Cards with
 //! GET METADATA (YubiKey from 5.3) get one more for each of 9A, 9C, 9D, 9E and for each retired key that has a
-//! certificate, and one for the attestation certificate where a key was generated; they are not asked for a
-//! security object, which only issuers of identity cards write.
+//! certificate, and one for the attestation certificate where a key was generated. Their retired keys without
+//! certificates are looked for only if the key history counts some (keysWithOffCardCerts): twenty questions would
+//! double the start of each YubiKey. YubiKeys are not asked for a security object, which only issuers of identity
+//! cards write.
 //!
 //! Listed without being read: what the security object names behind the PIN ([`data_object`]), and attestations
 //! of keys generated on a YubiKey, as data objects. They are not certificates with the key's id, because a browser
@@ -34,8 +36,19 @@ pub(super) fn read(piv: &mut Piv, channel: &mut Channel<'_>) -> Result<Vec<CardO
         add_key(piv, channel, key, stored, &mut objects, &mut generated)?;
     }
     let history = data_object::read_if_present(channel, data_object::KEY_HISTORY.tag)?;
-    for (key, stored) in retired_certificates(channel, history.as_deref())? {
-        add_key(piv, channel, key, Some(stored), &mut objects, &mut generated)?;
+    let counts = history.as_deref().and_then(|content| KeyHistory::parse(content).ok());
+    let mut certificates = retired_certificates(channel, counts)?;
+    let mut without = counts.filter(|_| piv.metadata == Some(true)).map_or(0, |counts| counts.off_card);
+    for key in PivKey::retired() {
+        let stored = certificates.extract_if(.., |(found, _)| *found == key).next().map(|(_, stored)| stored);
+        let (bare, before) = (stored.is_none(), objects.len());
+        if bare && without == 0 {
+            continue;
+        }
+        add_key(piv, channel, key, stored, &mut objects, &mut generated)?;
+        if bare && objects.len() > before {
+            without -= 1;
+        }
     }
     if !generated.is_empty()
         && let Some(stored) = read_certificate(channel, PivKey::ATTESTATION)?
@@ -61,8 +74,7 @@ fn read_certificate(channel: &mut Channel<'_>, key: PivKey) -> Result<Option<Vec
 
 /// The retired keys that have certificates. The key history's count is a promise of so many, usually the lowest
 /// ones; gaps before the last are skipped, and nothing is read beyond 95 whatever the card counts.
-fn retired_certificates(channel: &mut Channel<'_>, history: Option<&[u8]>) -> Result<Vec<(PivKey, Vec<u8>)>, CardError> {
-    let history = history.and_then(|content| KeyHistory::parse(content).ok());
+fn retired_certificates(channel: &mut Channel<'_>, history: Option<KeyHistory>) -> Result<Vec<(PivKey, Vec<u8>)>, CardError> {
     let count = usize::from(history.map_or(RETIRED_KEYS, |history| history.on_card));
     let mut found = Vec::new();
     for key in PivKey::retired() {

@@ -286,6 +286,17 @@ fn the_key_history_says_how_many_retired_certificates_are_read() {
 }
 
 #[test]
+fn retired_keys_without_certificates_are_found_by_metadata_if_the_key_history_counts_them() {
+    let mut card = yubikey();
+    let metadata = card.metadata.as_mut().unwrap();
+    let retired = metadata[&0x9A].clone();
+    metadata.extend([(0x84, retired.clone()), (0x95, retired)]);
+    card.put(0x5FC10C, "C10100C20101FE00");
+    let ids: Vec<_> = private_keys(&objects(&mut card, YUBIKEY)).iter().map(|key| key.id[0]).collect();
+    assert_eq!(ids, [1, 2, 4, 7]);
+}
+
+#[test]
 fn a_key_history_that_counts_too_many_ends_at_twenty() {
     let mut card = Card::new();
     card.put(0x5FC10C, "C101FFC201FFFE00");
