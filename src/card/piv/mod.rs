@@ -3,7 +3,7 @@
 //! Commands from a fresh card to its [`Description`]: GET DATA of the discovery object (fails where another
 //! application is current), SELECT, the discovery object again, the firmware version (FD, asked once even where
 //! nobody knows it), CHUID, empty VERIFY: six. A YubiKey from 5.0 gives its serial (F8) in place of the CHUID.
-//! All objects of a card with four certificates cost seven more, those of a YubiKey with metadata thirteen ([`objects`]).
+//! All objects of a card with four certificates cost seven more, those of a YubiKey with metadata thirteen (`objects`).
 //!
 //! What cards answer is hostile: structures are read with bounds, and a broken object is left out rather than
 //! making the others unusable.

@@ -2,16 +2,16 @@
 //!
 //! One command for each of: the certificates 9A, 9C, 9D, 9E, the key history, the retired certificates that it
 //! counts, the Card Capability Container and the security object; CHUID and discovery object are known from the
-//! start. Without a key history the retired certificates are tried from 82 on until the first gap. Cards with
-//! GET METADATA (YubiKey from 5.3) get one more for each of 9A, 9C, 9D, 9E and for each retired key that has a
-//! certificate, and one for the attestation certificate where a key was generated. Their retired keys without
-//! certificates are looked for only if the key history counts some (keysWithOffCardCerts): twenty questions would
-//! double the start of each YubiKey. YubiKeys are not asked for a security object, which only issuers of identity
-//! cards write.
+//! start. Without a key history the retired certificates are tried from 82 on until the first gap.
 //!
-//! Listed without being read: what the security object names behind the PIN ([`data_object`]), and attestations
-//! of keys generated on a YubiKey, as data objects. They are not certificates with the key's id, because a browser
-//! would offer them for logging in.
+//! Cards with GET METADATA (YubiKey from 5.3) get one more for each of 9A, 9C, 9D, 9E and for each retired key that
+//! has a certificate. Their retired keys without certificates are looked for only if the key history counts some
+//! (keysWithOffCardCerts): twenty questions would double the start of each YubiKey. They are not asked for a security
+//! object, which only issuers of identity cards write.
+//!
+//! Listed without being read: what the security object names behind the PIN ([`data_object`]), and, on a YubiKey with
+//! an attestation certificate, attestations of the keys generated on it, as data objects. They are not certificates
+//! with the key's id, because a browser would offer them for logging in.
 
 use super::certificate::certificate;
 use super::data_object::{self, DataObject};
@@ -50,13 +50,14 @@ pub(super) fn read(piv: &mut Piv, channel: &mut Channel<'_>) -> Result<Vec<CardO
             without -= 1;
         }
     }
-    if !generated.is_empty()
+    if piv.maker.is_yubikey()
+        && !generated.is_empty()
         && let Some(stored) = read_certificate(channel, PivKey::ATTESTATION)?
     {
         let public = x509::fields(&stored).and_then(|fields| fields.public);
         objects.push(certificate_object(PivKey::ATTESTATION, stored, public, true));
+        objects.extend(generated.into_iter().map(|key| CardObject::Data(attestation(key))));
     }
-    objects.extend(generated.into_iter().map(|key| CardObject::Data(attestation(key))));
     add_data(piv, channel, history, &mut objects)?;
     Ok(objects)
 }
@@ -201,7 +202,7 @@ fn add_data(
     add(&data_object::KEY_HISTORY, history);
     let capabilities = data_object::read_if_present(channel, data_object::CARD_CAPABILITY_CONTAINER.tag)?;
     add(&data_object::CARD_CAPABILITY_CONTAINER, capabilities);
-    if piv.is_yubikey_from(Version::METADATA) {
+    if piv.metadata == Some(true) || piv.is_yubikey_from(Version::METADATA) {
         return Ok(());
     }
     if let Some(content) = data_object::read_if_present(channel, data_object::SECURITY_OBJECT.tag)? {

@@ -17,9 +17,9 @@ const BIT_STRING: Tag = Tag::new(0x03);
 const OCTET_STRING: Tag = Tag::new(0x04);
 const OBJECT_IDENTIFIER: Tag = Tag::new(0x06);
 const SEQUENCE: Tag = Tag::new(0x30);
-/// version [0].
+/// `version [0]`.
 const VERSION: Tag = Tag::new(0xA0);
-/// extensions [3].
+/// `extensions [3]`.
 const EXTENSIONS: Tag = Tag::new(0xA3);
 /// id-ce-keyUsage, 2.5.29.15.
 const KEY_USAGE: [u8; 3] = [0x55, 0x1D, 0x0F];
