@@ -172,3 +172,16 @@ fn init(
         None => session.cancel(number(kind)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::panic)]
+    fn a_panic_ends_the_call_and_not_the_program() {
+        assert_eq!(guarded(|| panic!("on purpose")), CKR_GENERAL_ERROR);
+        let function = Function { name: "C_Test", results: Results::Library(&[]) };
+        assert_eq!(stateless(&function, || panic!("on purpose")), CKR_GENERAL_ERROR);
+    }
+}
