@@ -1,0 +1,93 @@
+# The only entry points people need; `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+MODULE := $(abspath $(TARGET))/release/libcardea_pkcs11.so
+VENV := $(abspath $(TARGET))/venv
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+DOCDIR ?= $(PREFIX)/share/doc/cardea
+# Where p11-kit looks: for packages, and for what an administrator installs.
+P11KITDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/share/p11-kit/modules,/etc/pkcs11/modules)
+
+# What the module, the virtual reader and the virtual card are built with, and what the demo calls.
+BUILD_PACKAGES := gcc libc6-dev pkg-config libpcsclite-dev
+DEMO_PACKAGES := $(BUILD_PACKAGES) clang libclang-dev pcscd openssl opensc
+# Other people's programs that the tests put at the module.
+TEST_PACKAGES := $(DEMO_PACKAGES) binutils gnutls-bin p11-kit python3 python3-venv
+PYTHON_PACKAGES := PyKCS11==1.5.20
+
+.PHONY: help
+help: ## This list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@echo
+	@echo "  PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR)"
+
+.PHONY: demo
+demo: ## A card at work, step by step: yours if one is inserted, else a virtual one
+	@tests/setup $(DEMO_PACKAGES)
+	$(CARGO) build --locked --release --package cardea
+	$(CARGO) build --locked --package cardea-harness --package cardea-demo
+	@CARDEA_MODULE=$(MODULE) $(TARGET)/debug/cardea-demo
+
+.PHONY: test
+test: lint doc $(VENV)/ready ## Everything; ends with the number of tests
+	$(CARGO) build --locked --release --package cardea
+	CARDEA_MODULE=$(MODULE) CARDEA_PYTHON=$(VENV)/bin/python tests/all
+
+.PHONY: bench
+bench: ## Card commands and milliseconds, beside OpenSC's
+	@tests/setup $(DEMO_PACKAGES)
+	$(CARGO) build --locked --release --package cardea
+	$(CARGO) build --locked --package cardea-harness --package cardea-demo
+	@tests/with-token piv $(TARGET)/debug/cardea-demo --bench
+
+# The bans of clippy.toml are for what is shipped.
+.PHONY: lint
+lint: setup ## clippy without a warning
+	$(CARGO) clippy --locked --package cardea --package cardea-apdu --lib --bins -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings \
+		-A clippy::disallowed_methods -A clippy::disallowed_macros
+
+.PHONY: doc
+doc: setup ## The documentation of both crates, without a warning
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --package cardea --package cardea-apdu
+
+.PHONY: setup
+setup: ## Install what tests need (Debian; elsewhere: name it)
+	@tests/setup $(TEST_PACKAGES)
+
+$(VENV)/ready: Makefile | setup
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: $(PYTHON_PACKAGES)
+	touch $@
+
+.PHONY: build
+build: ## The module alone
+	@tests/setup $(BUILD_PACKAGES)
+	$(CARGO) build --locked --release --package cardea
+
+.PHONY: install
+install: ## The module, its p11-kit entry, the documents (after make build)
+	@test -f $(MODULE) || { echo "make build comes first"; exit 1; }
+	install -Dm644 $(MODULE) $(DESTDIR)$(LIBDIR)/pkcs11/libcardea_pkcs11.so
+	install -d $(DESTDIR)$(P11KITDIR)
+	printf '%s\n' '# Cardea: PKCS#11 for smartcards and USB tokens' 'module: $(LIBDIR)/pkcs11/libcardea_pkcs11.so' \
+		> $(DESTDIR)$(P11KITDIR)/cardea.module
+	install -d $(DESTDIR)$(DOCDIR)
+	install -m644 README.md CHANGELOG.md SECURITY.md LICENSE-APACHE LICENSE-MIT $(DESTDIR)$(DOCDIR)
+
+.PHONY: uninstall
+uninstall: ## What install has put there
+	rm -f $(DESTDIR)$(LIBDIR)/pkcs11/libcardea_pkcs11.so $(DESTDIR)$(P11KITDIR)/cardea.module
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+.PHONY: clean
+clean: ## What building has left
+	$(CARGO) clean
