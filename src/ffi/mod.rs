@@ -169,7 +169,8 @@ fn init(
     let arguments = || MechanismArgument::optional(mechanism);
     in_session(library, session, arguments, |session, mechanism| match mechanism {
         Some(mechanism) => start(session, mechanism.read()?),
-        None => session.cancel(number(kind)),
+        None if session.cancel(number(kind))? => Ok(()),
+        None => Err(Error::ArgumentsBad),
     })
 }
 

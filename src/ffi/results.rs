@@ -87,6 +87,8 @@ pub(super) const CREATE: &[CK_RV] = &[CKR_CURVE_NOT_SUPPORTED, CKR_PIN_EXPIRED, 
 pub(super) const DOMAIN: &[CK_RV] = &[CKR_DOMAIN_PARAMS_INVALID, CKR_PARAMETER_SET_NOT_SUPPORTED];
 /// A login.
 pub(super) const LOGIN: &[CK_RV] = &[
+    // Not listed for C_Login, and still the honest answer to a PIN that never reached the card.
+    CKR_PIN_LEN_RANGE,
     CKR_FUNCTION_CANCELED,
     CKR_OPERATION_NOT_INITIALIZED,
     CKR_PIN_INCORRECT,
@@ -169,7 +171,7 @@ fn nearest(code: CK_RV) -> &'static [CK_RV] {
         CKR_FUNCTION_REJECTED => &[CKR_FUNCTION_CANCELED],
         // A PIN that cannot be right is not right; the finer codes are for functions that set one.
         CKR_PIN_LEN_RANGE => &[CKR_PIN_INVALID, CKR_PIN_INCORRECT],
-        CKR_PIN_INVALID => &[CKR_PIN_LEN_RANGE, CKR_PIN_INCORRECT],
+        CKR_PIN_INVALID => &[CKR_PIN_INCORRECT, CKR_PIN_LEN_RANGE],
         CKR_USER_NOT_LOGGED_IN => &[CKR_ACTION_PROHIBITED],
         CKR_SESSION_READ_ONLY => &[CKR_TOKEN_WRITE_PROTECTED, CKR_ACTION_PROHIBITED],
         CKR_TOKEN_WRITE_PROTECTED => &[CKR_SESSION_READ_ONLY, CKR_ACTION_PROHIBITED],
@@ -245,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_code_that_is_not_listed_becomes_the_nearest() {
-        assert_eq!(LOG_IN.narrow(CKR_PIN_LEN_RANGE), CKR_PIN_INCORRECT);
+        assert_eq!(LOG_IN.narrow(CKR_PIN_INVALID), CKR_PIN_INCORRECT);
         assert_eq!(LOG_IN.narrow(CKR_TOKEN_NOT_PRESENT), CKR_DEVICE_REMOVED);
         assert_eq!(Results::Token(&[PRESENT]).narrow(CKR_TOKEN_NOT_PRESENT), CKR_TOKEN_NOT_PRESENT);
         assert_eq!(Results::Session(&[UNWRAP]).narrow(CKR_KEY_HANDLE_INVALID), CKR_UNWRAPPING_KEY_HANDLE_INVALID);

@@ -83,7 +83,7 @@ fn storage(class: CK_OBJECT_CLASS, private: bool, label: &str, unique: &[&[u8]])
 /// A name that is the same each time the card is inserted and differs between objects: 32 hex digits.
 fn unique_id(class: CK_OBJECT_CLASS, parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
-    hash.update(u64::from(class).to_be_bytes());
+    hash.update(class.to_be_bytes());
     for part in parts {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(part);

@@ -52,12 +52,9 @@ impl Session {
         self.slot().init_pin(self.generation(), &new)
     }
 
-    /// C_SessionCancel: ends the operations that `flags` names.
-    pub fn cancel(&self, flags: u64) -> Result<(), Error> {
-        self.with_operations(|operations| {
-            operations.cancel(flags);
-            Ok(())
-        })
+    /// C_SessionCancel: ends the operations that `flags` names; whether any of them was active.
+    pub fn cancel(&self, flags: u64) -> Result<bool, Error> {
+        self.with_operations(|operations| Ok(operations.cancel(flags)))
     }
 
     /// Proves the PIN for the active operation whose key wants it each time.

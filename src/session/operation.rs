@@ -118,16 +118,22 @@ pub(super) struct Decrypt {
 }
 
 /// Kinds of operations, as C_SessionCancel names them.
-const CANCEL: [(u64, fn(&mut Operations)); 8] = [
-    (cryptoki_flag::FIND_OBJECTS, |operations| operations.search = None),
-    (cryptoki_flag::DIGEST, |operations| operations.digest = None),
-    (cryptoki_flag::SIGN, |operations| operations.cancel_sign(false)),
-    (cryptoki_flag::SIGN_RECOVER, |operations| operations.cancel_sign(true)),
-    (cryptoki_flag::VERIFY, |operations| operations.verify = None),
-    (cryptoki_flag::VERIFY_RECOVER, |operations| operations.verify_recover = None),
-    (cryptoki_flag::ENCRYPT, |operations| operations.encrypt = None),
-    (cryptoki_flag::DECRYPT, |operations| operations.decrypt = None),
+const KINDS: [Kind; 8] = [
+    Kind { flag: cryptoki_flag::FIND_OBJECTS, end: |operations| operations.search.take().is_some() },
+    Kind { flag: cryptoki_flag::DIGEST, end: |operations| operations.digest.take().is_some() },
+    Kind { flag: cryptoki_flag::SIGN, end: |operations| operations.end_sign(false) },
+    Kind { flag: cryptoki_flag::SIGN_RECOVER, end: |operations| operations.end_sign(true) },
+    Kind { flag: cryptoki_flag::VERIFY, end: |operations| operations.verify.take().is_some() },
+    Kind { flag: cryptoki_flag::VERIFY_RECOVER, end: |operations| operations.verify_recover.take().is_some() },
+    Kind { flag: cryptoki_flag::ENCRYPT, end: |operations| operations.encrypt.take().is_some() },
+    Kind { flag: cryptoki_flag::DECRYPT, end: |operations| operations.decrypt.take().is_some() },
 ];
+
+struct Kind {
+    flag: u64,
+    /// Ends it; whether it was active.
+    end: fn(&mut Operations) -> bool,
+}
 
 /// CKF_ bits of C_SessionCancel (PKCS#11 3.2 section 5.6.7).
 mod cryptoki_flag {
@@ -142,19 +148,18 @@ mod cryptoki_flag {
 }
 
 impl Operations {
-    /// Ends the operations that `flags` names; what is not active is no error.
-    pub(super) fn cancel(&mut self, flags: u64) {
-        for (flag, end) in CANCEL {
-            if flags & flag != 0 {
-                end(self);
-            }
-        }
+    /// Ends the operations that `flags` names; whether any of them was active.
+    pub(super) fn cancel(&mut self, flags: u64) -> bool {
+        let named = KINDS.iter().filter(|kind| flags & kind.flag != 0);
+        named.fold(false, |any, kind| (kind.end)(self) || any)
     }
 
-    fn cancel_sign(&mut self, recover: bool) {
-        if self.sign.as_ref().is_some_and(|operation| operation.recover == recover) {
+    fn end_sign(&mut self, recover: bool) -> bool {
+        let active = self.sign.as_ref().is_some_and(|operation| operation.recover == recover);
+        if active {
             self.sign = None;
         }
+        active
     }
 
     /// The key in use that waits for a context-specific login.

@@ -1,0 +1,1 @@
+//! Level 2: programs that others wrote, with the built module.
