@@ -1,6 +1,7 @@
 //! Objects as Cryptoki shows them, made from what a card holds or a session creates.
 
 pub mod attribute;
+pub mod card_secret_key;
 mod certificate;
 mod data;
 mod private_key;
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::card::PrivateKey;
 use crate::card::key::PublicKey;
+use crate::card::secret_key::SecretKey;
 use crate::secret::SecretBytes;
 use attribute::Attributes;
 
@@ -28,6 +30,8 @@ pub enum Content {
     PublicKey(PublicKey),
     /// A private key on the card.
     PrivateKey(PrivateKey),
+    /// A secret key on the card.
+    CardSecret(SecretKey),
     /// A secret value on the host.
     Secret(SecretBytes),
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Object, certificate, data, private_key, profile, public_key};
+use super::{Object, card_secret_key, certificate, data, private_key, profile, public_key};
 use crate::card::CardObject;
 use crate::handle::Handles;
 
@@ -20,6 +20,7 @@ impl ObjectSet {
                     objects.extend(public_key::object(token, item));
                     objects.push(private_key::object(token, item));
                 }
+                CardObject::SecretKey(item) => objects.push(card_secret_key::object(token, item)),
                 CardObject::Data(item) => objects.push(data::object(token, item)),
             }
         }

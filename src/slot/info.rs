@@ -149,7 +149,7 @@ impl Slot {
             match object.content() {
                 Content::PrivateKey(key) => private.push(key),
                 Content::PublicKey(key) => public.push(key),
-                Content::Plain | Content::Secret(_) => {}
+                Content::Plain | Content::CardSecret(_) | Content::Secret(_) => {}
             }
         }
         Ok(token_mechanisms(private, public, &[]))

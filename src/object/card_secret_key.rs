@@ -1,0 +1,57 @@
+//! Secret key objects whose value stays on the card (PKCS#11 3.2 section 4.10).
+
+use cryptoki_sys::*;
+
+use super::{Content, Object, storage};
+use crate::card::secret_key::{SecretKey, SecretKind};
+use crate::card::{Authentication, Storage};
+
+/// The object for a secret key on the token with this serial number.
+pub fn object(token: &str, key: &SecretKey) -> Object {
+    let private = key.authentication != Authentication::Never;
+    let local = key.local == Some(true);
+    let on_token = key.storage == Storage::Token;
+    let reference = key.reference.0.to_be_bytes();
+    let attributes = storage(CKO_SECRET_KEY, private, &key.label, &[token.as_bytes(), &key.id, &reference, &[u8::from(on_token)]])
+        .boolean(CKA_TOKEN, on_token)
+        .boolean(CKA_DESTROYABLE, true)
+        .ulong(CKA_KEY_TYPE, key_type(key.kind))
+        .bytes(CKA_ID, &key.id)
+        .bytes(CKA_START_DATE, &[])
+        .bytes(CKA_END_DATE, &[])
+        .boolean(CKA_DERIVE, false)
+        .boolean(CKA_LOCAL, local)
+        .ulong(CKA_KEY_GEN_MECHANISM, generation_mechanism(key.kind, local))
+        .boolean(CKA_SENSITIVE, true)
+        .boolean(CKA_ENCRYPT, key.usage.encrypt)
+        .boolean(CKA_DECRYPT, key.usage.decrypt)
+        .boolean(CKA_SIGN, false)
+        .boolean(CKA_VERIFY, false)
+        .boolean(CKA_WRAP, key.usage.wrap)
+        .boolean(CKA_UNWRAP, key.usage.unwrap)
+        .boolean(CKA_EXTRACTABLE, key.extractable)
+        .boolean(CKA_ALWAYS_SENSITIVE, local)
+        .boolean(CKA_NEVER_EXTRACTABLE, local && !key.extractable)
+        .boolean(CKA_WRAP_WITH_TRUSTED, false)
+        .boolean(CKA_TRUSTED, false)
+        .ulong(CKA_VALUE_LEN, CK_ULONG::try_from(key.kind.len()).unwrap_or(CK_ULONG::MAX))
+        .sensitive(CKA_VALUE);
+    Object::new(attributes, Content::CardSecret(key.clone()))
+}
+
+fn key_type(kind: SecretKind) -> CK_KEY_TYPE {
+    match kind {
+        SecretKind::Aes { .. } => CKK_AES,
+        SecretKind::Des3 => CKK_DES3,
+        SecretKind::Generic { .. } => CKK_GENERIC_SECRET,
+    }
+}
+
+fn generation_mechanism(kind: SecretKind, local: bool) -> CK_MECHANISM_TYPE {
+    match kind {
+        _ if !local => CK_UNAVAILABLE_INFORMATION,
+        SecretKind::Aes { .. } => CKM_AES_KEY_GEN,
+        SecretKind::Des3 => CKM_DES3_KEY_GEN,
+        SecretKind::Generic { .. } => CKM_GENERIC_SECRET_KEY_GEN,
+    }
+}
