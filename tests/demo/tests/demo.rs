@@ -1,0 +1,51 @@
+//! The demo does what the README shows, and leaves a stranger's card alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The demo, with these arguments, beside a virtual card.
+fn beside_card(script: &str) -> Output {
+    let with_token = Path::new(env!("CARGO_MANIFEST_DIR")).join("../with-token");
+    Command::new(with_token)
+        .args(["piv", "sh", "-c", script, env!("CARGO_BIN_EXE_cardea-demo")])
+        .output()
+        .expect("tests/with-token runs")
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn every_step_succeeds_with_the_virtual_card() {
+    let output = beside_card("\"$0\" --virtual");
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    let steps = ["reader", "token", "objects", "login", "RSA signature", "EC signature", "RSA decryption"];
+    for step in steps.into_iter().chain(["TLS 1.3 handshake", "logout", "close"]) {
+        assert!(text.contains(step), "no {step} in:\n{text}");
+    }
+    assert_eq!(text.matches("Verified OK").count(), 3, "{text}");
+    assert!(text.contains("openssl s_server saw: C=GB, O=Cardea Bench, CN=Ada Lovelace/serialNumber=9A"), "{text}");
+}
+
+#[test]
+fn a_card_in_a_reader_of_the_system_is_read_and_not_asked_for_its_pin() {
+    let output = beside_card("\"$0\" </dev/null; status=$?; cat \"$CARDEA_APDU_LOG\"; exit $status");
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("There is a card in Cardea Virtual Reader 00 00"), "{text}");
+    assert!(text.contains("certificates 4"), "{text}");
+    // the log masks the PIN, but not the header of a VERIFY that carries one
+    assert!(text.contains("00A404"), "no command log in:\n{text}");
+    assert!(!text.contains("0020008008"), "{text}");
+}
+
+#[test]
+fn a_wrong_pin_fails_the_demo() {
+    let output = beside_card("CARDEA_PIN=654321 \"$0\" --virtual");
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("FAILED: ") && text.contains("PIN"), "{text}");
+}
