@@ -20,6 +20,7 @@ pub mod configuration;
 pub mod error;
 pub mod ffi;
 pub mod handle;
+pub mod journal;
 pub mod library;
 pub mod log;
 pub mod mechanism;

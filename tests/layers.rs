@@ -22,6 +22,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("configuration", &["log"]),
     ("error", &["card", "channel", "pcsc"]),
     ("handle", &[]),
+    ("journal", &["card"]),
     ("log", &[]),
     ("secret", &[]),
 ];

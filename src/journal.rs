@@ -1,0 +1,259 @@
+//! The journal: which objects this user's processes keep in the volatile memory of cards.
+//!
+//! One small file per user, a line per object, written before the command that creates it and struck out after the
+//! one that deletes it. It holds serial numbers and references, no secrets. A process that finds the line of
+//! one that is gone may delete what that one left on the card. Losing the journal loses nothing but that.
+//!
+//! The file is other people's input: a line that cannot be read is kept as it is when it may be a newer version's
+//! and dropped when it is damaged; a file that is not a regular file of this user's own is not used at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::card::KeyReference;
+
+/// First word of the lines that this version writes.
+const VERSION: &str = "1";
+/// Longest file in bytes that is read; a longer one is damaged.
+const LONGEST: u64 = 65_536;
+/// O_NOFOLLOW on Linux (the value of `asm-generic/fcntl.h`).
+const NO_FOLLOW: i32 = 0o400_000;
+
+/// The journal of this user.
+pub struct Journal {
+    path: Option<PathBuf>,
+    owner: Owner,
+}
+
+/// A process, told from a later one with the same number by its start time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Owner {
+    process: u32,
+    /// Clock ticks after boot (`/proc/PID/stat` field 22).
+    started: u64,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    owner: Owner,
+    reference: KeyReference,
+    /// In hex, so that a card cannot put a line break into it.
+    serial: String,
+}
+
+/// A line of the file.
+enum Line {
+    Entry(Entry),
+    /// Another version's: kept as it is.
+    Foreign(String),
+}
+
+impl Journal {
+    /// The journal in the user's state directory; without a home it remembers nothing.
+    pub fn of_user() -> Self {
+        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+        let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
+        Self { path: state.map(|state| state.join("cardea/volatile-objects")), owner: Owner::this() }
+    }
+
+    /// A journal in this file.
+    pub fn at(path: PathBuf) -> Self {
+        Self { path: Some(path), owner: Owner::this() }
+    }
+
+    /// Notes an object that is about to be created.
+    pub fn add(&self, serial: &str, reference: KeyReference) -> io::Result<()> {
+        let entry = self.entry(serial, reference);
+        self.edit(|lines| lines.push(Line::Entry(entry)))
+    }
+
+    /// Strikes out an object that was deleted, or that a reset took.
+    pub fn remove(&self, serial: &str, reference: KeyReference) -> io::Result<()> {
+        let serial = hex::encode(serial);
+        self.edit(|lines| lines.retain(|line| !line.is(|entry| entry.serial == serial && entry.reference == reference)))
+    }
+
+    /// Strikes out all objects of this process on a card whose volatile memory was emptied.
+    pub fn emptied(&self, serial: &str) -> io::Result<()> {
+        let serial = hex::encode(serial);
+        self.edit(|lines| lines.retain(|line| !line.is(|entry| entry.serial == serial && entry.owner == self.owner)))
+    }
+
+    /// Objects that processes which are gone left on this card.
+    pub fn orphans(&self, serial: &str) -> Vec<KeyReference> {
+        let serial = hex::encode(serial);
+        let read = self.open(false).and_then(|mut file| read(&mut file));
+        let entries = read.unwrap_or_default().into_iter().filter_map(|line| match line {
+            Line::Entry(entry) if entry.serial == serial && entry.owner != self.owner && !entry.owner.lives() => Some(entry.reference),
+            _ => None,
+        });
+        entries.collect()
+    }
+
+    fn entry(&self, serial: &str, reference: KeyReference) -> Entry {
+        Entry { owner: self.owner.clone(), reference, serial: hex::encode(serial) }
+    }
+
+    /// Reads, changes and writes the file under a lock that other processes respect.
+    fn edit(&self, change: impl FnOnce(&mut Vec<Line>)) -> io::Result<()> {
+        let mut file = self.open(true)?;
+        file.lock()?;
+        let mut lines = read(&mut file)?;
+        change(&mut lines);
+        let text: String = lines.iter().map(Line::text).collect();
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(text.as_bytes())?;
+        file.sync_data()
+    }
+
+    fn open(&self, create: bool) -> io::Result<File> {
+        let path = self.path.as_deref().ok_or(io::ErrorKind::NotFound)?;
+        if let (true, Some(folder)) = (create, path.parent()) {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let file = OpenOptions::new().read(true).write(create).create(create).truncate(false).mode(0o600).custom_flags(NO_FOLLOW).open(path)?;
+        let metadata = file.metadata()?;
+        let mine = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == metadata.uid());
+        if metadata.is_file() && mine { Ok(file) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+    }
+}
+
+fn read(file: &mut File) -> io::Result<Vec<Line>> {
+    let mut bytes = Vec::new();
+    file.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).lines().filter_map(Line::parse).collect())
+}
+
+impl Line {
+    /// `None` for a damaged line.
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let version = words.next()?;
+        if version != VERSION {
+            return version.parse::<u32>().is_ok().then(|| Self::Foreign(text.to_owned()));
+        }
+        let owner = Owner { process: words.next()?.parse().ok()?, started: words.next()?.parse().ok()? };
+        let reference = KeyReference(u16::from_str_radix(words.next()?, 16).ok()?);
+        let serial = words.next()?.to_owned();
+        hex::decode(&serial).ok()?;
+        words.next().is_none().then_some(Self::Entry(Entry { owner, reference, serial }))
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Entry(Entry { owner, reference, serial }) => {
+                format!("{VERSION} {} {} {:04X} {serial}\n", owner.process, owner.started, reference.0)
+            }
+            Self::Foreign(text) => format!("{text}\n"),
+        }
+    }
+
+    fn is(&self, wanted: impl FnOnce(&Entry) -> bool) -> bool {
+        matches!(self, Self::Entry(entry) if wanted(entry))
+    }
+}
+
+impl Owner {
+    fn this() -> Self {
+        let process = std::process::id();
+        Self { process, started: start_time(process).unwrap_or(0) }
+    }
+
+    fn lives(&self) -> bool {
+        start_time(self.process) == Some(self.started)
+    }
+}
+
+/// When a process started; `None` where there is no such process.
+fn start_time(process: u32) -> Option<u64> {
+    let stat = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat")).ok()?;
+    // The name in parentheses may hold anything; the fields after it are numbers, beginning with field 3.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: KeyReference = KeyReference(0x4D01);
+
+    fn journal(name: &str) -> (Journal, PathBuf) {
+        let folder = std::env::temp_dir().join(format!("cardea-journal-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let path = folder.join("state/volatile-objects");
+        (Journal::at(path.clone()), path)
+    }
+
+    /// The journal as a process sees it that started when this one did not.
+    fn of_another(path: &Path) -> Journal {
+        Journal { path: Some(path.to_owned()), owner: Owner { process: std::process::id(), started: 1 } }
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_found_by_the_next_and_by_it_alone() {
+        let (journal, path) = journal("dead");
+        let dead = of_another(&path);
+        dead.add("0001", KEY).unwrap();
+        journal.add("0001", KeyReference(0x4D02)).unwrap();
+        assert_eq!(journal.orphans("0001"), [KEY]);
+        assert_eq!(journal.orphans("0002"), []);
+        assert_eq!(dead.orphans("0001"), [], "a process that lives is left alone");
+        journal.remove("0001", KEY).unwrap();
+        assert_eq!(journal.orphans("0001"), []);
+    }
+
+    #[test]
+    fn an_emptied_card_takes_only_the_lines_of_this_process() {
+        let (journal, path) = journal("emptied");
+        of_another(&path).add("0001", KEY).unwrap();
+        journal.add("0001", KeyReference(0x4D02)).unwrap();
+        journal.emptied("0001").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+        assert_eq!(journal.orphans("0001"), [KEY]);
+    }
+
+    #[test]
+    fn the_file_is_the_users_alone() {
+        let (journal, path) = journal("mode");
+        journal.add("0001", KEY).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_missing_truncated_or_foreign_file_is_survived() {
+        let (journal, path) = journal("damaged");
+        assert_eq!(journal.orphans("0001"), []);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "1 1 1 4D01 30303031\n1 1 1 4D0\n1 77 x\n\u{0}\u{1}\n2 newer words\n1 1 1 4D05 zz\n1 1 1 4D0").unwrap();
+        assert_eq!(journal.orphans("0001"), [KEY]);
+        journal.add("0001", KeyReference(0x4D09)).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("2 newer words\n"), "a newer version's line stays: {text}");
+        assert!(!text.contains("zz"), "a damaged line goes: {text}");
+    }
+
+    #[test]
+    fn a_symbolic_link_is_not_followed() {
+        let (journal, path) = journal("link");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let elsewhere = path.with_extension("elsewhere");
+        fs::write(&elsewhere, "precious").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        assert!(journal.add("0001", KEY).is_err());
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_serial_number_cannot_break_a_line() {
+        let (journal, path) = journal("serial");
+        of_another(&path).add("1\n1 1 1 4D01 30", KEY).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+        assert_eq!(journal.orphans("1\n1 1 1 4D01 30"), [KEY]);
+    }
+}
