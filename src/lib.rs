@@ -26,6 +26,7 @@ pub mod log;
 pub mod mechanism;
 pub mod object;
 pub mod pcsc;
+pub mod profile;
 pub mod registry;
 pub mod secret;
 pub mod session;

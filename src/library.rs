@@ -6,10 +6,11 @@ use crate::card::driver::{DRIVERS, Driver};
 use crate::configuration::Configuration;
 use crate::error::Error;
 use crate::handle::Handles;
-use crate::log::Log;
+use crate::log::{Level, Log};
 use crate::mechanism::plan::rejection_secret;
 use crate::pcsc::Context;
 use crate::pcsc::winscard::System;
+use crate::profile::Profiles;
 use crate::registry::Registry;
 use crate::session::Session;
 use crate::slot::event::Events;
@@ -29,13 +30,27 @@ impl Library {
     pub fn initialize() -> Result<Self, Error> {
         let log = Log::from_environment();
         let configuration = Configuration::load(&log);
-        Self::new(Box::new(System::new()), configuration, log, DRIVERS)
+        let (profiles, ignored) = Profiles::load(&Profiles::folders());
+        for malformed in ignored {
+            log.line(Level::Calls, format_args!("reader profile ignored: {malformed}"));
+        }
+        Self::with_profiles(Box::new(System::new()), configuration, log, DRIVERS, profiles)
     }
 
-    /// A Library over any PC/SC context and drivers.
+    /// A Library over any PC/SC context and drivers, with the built-in reader profiles.
     pub fn new(context: Box<dyn Context>, configuration: Configuration, log: Log, drivers: &'static [Driver]) -> Result<Self, Error> {
+        Self::with_profiles(context, configuration, log, drivers, Profiles::default())
+    }
+
+    fn with_profiles(
+        context: Box<dyn Context>,
+        configuration: Configuration,
+        log: Log,
+        drivers: &'static [Driver],
+        profiles: Profiles,
+    ) -> Result<Self, Error> {
         let guard_key = GuardKey::random().map_err(|_| Error::GeneralError)?;
-        let surroundings = Arc::new(Surroundings { context, log, drivers });
+        let surroundings = Arc::new(Surroundings { context, log, drivers, profiles });
         let common = Arc::new(Common { handles: Handles::new(), guard_key, rejection_secret: rejection_secret()?, configuration });
         let registry = Registry::new(Arc::clone(&surroundings), common);
         Ok(Self { surroundings, registry, events: Events::default() })

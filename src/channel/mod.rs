@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::log::Log;
 use crate::pcsc::{LinkError, Transaction};
-use limits::{Limits, SHORT_DATA};
+use limits::Limits;
 
 /// Longest answer that is collected; longer ones are an attack or a fault.
 const LONGEST_ANSWER: usize = 65_536;
@@ -71,7 +71,7 @@ impl<'t> Channel<'t> {
         let class = cla::for_channel(command.cla(), self.number).ok_or(ChannelError::Command)?;
         let command = command.with_cla(class);
         let wants_extended = !command.fits_short() || command.expects_everything();
-        if wants_extended && self.limits.allow_extended(command.data_bytes().len()) {
+        if wants_extended && self.limits.allow_extended(&command) {
             match self.exchange(&command, Form::Extended) {
                 Ok(response) if response.sw() == StatusWord::WRONG_LENGTH => self.limits.extended_refused(),
                 Ok(response) => {
@@ -89,10 +89,11 @@ impl<'t> Channel<'t> {
 
     /// Short commands; data that do not fit one are sent by command chaining (ISO 7816-4 5.3.3).
     fn transmit_short(&mut self, command: Command) -> Result<Response, ChannelError> {
-        if command.data_bytes().len() <= SHORT_DATA {
+        let block = self.limits.short_data();
+        if command.data_bytes().len() <= block {
             return self.exchange(&command, Form::Short);
         }
-        let mut parts = command.chain(SHORT_DATA);
+        let mut parts = command.chain(block);
         let last = parts.pop().ok_or(ChannelError::Command)?;
         for part in parts {
             let response = self.exchange(&part, Form::Short)?;

@@ -10,11 +10,12 @@ use parking_lot::Mutex;
 
 use crate::card::driver::{Driver, identify};
 use crate::card::{CardApplication, CardError};
-use crate::channel::limits::Limits;
+use crate::channel::limits::{Limits, speaks_t1};
 use crate::channel::{Channel, ChannelError};
 use crate::error::Error;
 use crate::log::Log;
 use crate::pcsc::{Begun, Connection, Context, Disposition, LinkError, ReaderState, ShareMode, part10};
+use crate::profile::{Profiles, UsbId};
 
 /// What every reader of a Library shares.
 pub struct Surroundings {
@@ -24,6 +25,8 @@ pub struct Surroundings {
     pub log: Log,
     /// The drivers that cards are shown to.
     pub drivers: &'static [Driver],
+    /// What is known of readers.
+    pub profiles: Profiles,
 }
 
 /// One reader by its PC/SC name, for the life of the Library.
@@ -197,7 +200,10 @@ impl Reader {
         let capabilities = atr.as_ref().map_or_else(Capabilities::default, |atr| Capabilities::from_historical(atr.historical_bytes()));
         let mut transaction = connection.begin()?.transaction;
         let properties = part10::properties(&mut *transaction);
-        let mut limits = Limits::announced(&capabilities, &properties);
+        let id = properties.vendor.zip(properties.product).map(|(vendor, product)| UsbId { vendor, product });
+        let profile = surroundings.profiles.find(id, &self.name);
+        let t1 = atr.as_ref().is_some_and(speaks_t1);
+        let mut limits = Limits::announced(&capabilities, &properties).within(profile, t1);
         let identified = catch_unwind(AssertUnwindSafe(|| {
             let mut channel = Channel::basic(&mut *transaction, &mut limits, &surroundings.log, &self.name);
             match &atr {
