@@ -69,7 +69,15 @@ impl Registry {
         let handle = self.common.handles.next();
         let generation = slot.open_session(handle, read_write)?;
         let session = Arc::new(Session::new(handle, Arc::clone(slot), generation, read_write));
-        self.sessions.lock().insert(handle, session);
+        let mut sessions = self.sessions.lock();
+        // Sessions with an earlier card died with it, asked for or not.
+        sessions.retain(|_, other| other.slot().id() != slot.id() || other.generation() >= generation);
+        sessions.insert(handle, session);
+        drop(sessions);
+        if !slot.has_session(generation, handle) {
+            // C_CloseAllSessions or a removal came in between and has closed it on the slot's side.
+            self.sessions.lock().remove(&handle);
+        }
         Ok(handle)
     }
 
@@ -95,20 +103,16 @@ impl Registry {
         session.slot().close_session(session.generation(), handle)
     }
 
-    /// Closes all sessions of a slot.
+    /// Closes all sessions of a slot: on the slot's side first, so that one that is being opened at this moment
+    /// either belongs to the time after or finds itself closed.
     pub fn close_all(&self, slot: &Slot) -> Result<(), Error> {
-        let mut closed = Vec::new();
-        self.sessions.lock().retain(|_, session| {
-            let stays = session.slot().id() != slot.id();
-            if !stays {
-                closed.push(Arc::clone(session));
-            }
-            stays
-        });
-        for session in closed {
+        let result = slot.present().and_then(|generation| slot.close_all_sessions(generation));
+        let here: Vec<Arc<Session>> =
+            self.sessions.lock().values().filter(|session| session.slot().id() == slot.id()).cloned().collect();
+        for session in here.iter().filter(|session| !slot.has_session(session.generation(), session.handle())) {
             session.close();
+            self.sessions.lock().remove(&session.handle());
         }
-        let generation = slot.present()?;
-        slot.close_all_sessions(generation)
+        result
     }
 }

@@ -151,7 +151,7 @@ impl Operations {
     /// Ends the operations that `flags` names; whether any of them was active.
     pub(super) fn cancel(&mut self, flags: u64) -> bool {
         let named = KINDS.iter().filter(|kind| flags & kind.flag != 0);
-        named.fold(false, |any, kind| (kind.end)(self) || any)
+        named.filter(|kind| (kind.end)(self)).count() > 0
     }
 
     fn end_sign(&mut self, recover: bool) -> bool {
@@ -162,11 +162,12 @@ impl Operations {
         active
     }
 
-    /// The key in use that waits for a context-specific login.
+    /// The key in use that waits for a context-specific login, one that had none before one that had.
     pub(super) fn waiting_for_context(&mut self) -> Option<&mut KeyInUse> {
         let sign = self.sign.as_mut().map(|operation| &mut operation.key);
         let decrypt = self.decrypt.as_mut().map(|operation| &mut operation.key);
-        sign.into_iter().chain(decrypt).find(|key| key.wants_context())
+        let waiting = sign.into_iter().chain(decrypt).filter(|key| key.wants_context());
+        waiting.min_by_key(|key| key.context.is_some())
     }
 }
 

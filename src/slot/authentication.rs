@@ -21,11 +21,16 @@ impl Slot {
             self.verify_on(access, generation, role, &pin)?;
             let epoch = self.reader().security().current();
             self.with_state(generation, |state| {
+                // A read-only session may have been opened while the card was busy.
+                if role == Role::SecurityOfficer && state.sessions.values().any(|read_write| !read_write) {
+                    return Err(Error::SessionReadOnlyExists);
+                }
                 state.login = match role {
                     Role::User => Login::User { epoch },
                     Role::SecurityOfficer => Login::SecurityOfficer { epoch, pin: Arc::new(pin) },
                 };
-            })
+                Ok(())
+            })?
         })
     }
 
@@ -40,13 +45,25 @@ impl Slot {
 
     /// C_Logout: on the host at once, and on the card by command where it has one.
     pub fn log_out(&self, generation: u64) -> Result<(), Error> {
-        let role = self.role(generation)?.ok_or(Error::UserNotLoggedIn)?;
-        self.with_state(generation, crate::token::TokenState::log_out)?;
-        if role == Role::SecurityOfficer {
-            // The officer's PIN was only proved, it left nothing verified on the card.
+        let now = self.reader().security().current();
+        let logged_in = self.with_state(generation, |state| state.role(now).map(|_| state.log_out()).is_some())?;
+        if !logged_in {
+            return Err(Error::UserNotLoggedIn);
+        }
+        self.forget_verification(generation)
+    }
+
+    /// Lets the card forget a PIN that we verified, if it may still hold one. The officer's PIN is only proved, so
+    /// it leaves nothing to forget.
+    pub(super) fn forget_verification(&self, generation: u64) -> Result<(), Error> {
+        let resets = self.reader().security().resets();
+        if !self.with_state(generation, |state| state.is_perhaps_verified(resets))? {
             return Ok(());
         }
-        self.with_card(generation, |access| self.log_out_on(access))
+        self.with_card(generation, |access| {
+            // Another thread may have logged in while this one waited for the card.
+            if self.role(generation)?.is_some() { Ok(()) } else { self.log_out_on(access, generation) }
+        })
     }
 
     /// C_SetPIN: replaces the PIN of whoever the session's state speaks for.
@@ -64,8 +81,12 @@ impl Slot {
             match login {
                 Some(Role::User) => Ok(()),
                 Some(Role::SecurityOfficer) => self.remember_officer(generation, new),
-                // The card may count the change as a login, which nobody asked for.
-                None => self.log_out_on(access),
+                None => {
+                    // The card may count the change as a login, which nobody asked for. The PIN is changed even
+                    // where this fails; then it is made up for when the last session closes.
+                    let _ = self.log_out_on(access, generation);
+                    Ok(())
+                }
             }
         })
     }
@@ -117,22 +138,28 @@ impl Slot {
 
     fn note(&self, generation: u64, role: Role, pin: &Pin, outcome: &Result<(), CardError>) -> Result<(), Error> {
         self.guard.lock().note(&self.common.guard_key, role, pin, outcome);
-        self.with_state(generation, |state| match outcome {
-            Ok(()) => state.counter(role).succeeded(),
-            Err(CardError::PinIncorrect { retries }) => state.counter(role).refused(*retries),
-            Err(CardError::PinBlocked) => state.counter(role).refused(Some(0)),
-            Err(_) => {}
+        let resets = self.reader().security().resets();
+        self.with_state(generation, |state| {
+            match outcome {
+                Ok(()) => state.counter(role).succeeded(),
+                Err(CardError::PinIncorrect { retries }) => state.counter(role).refused(*retries),
+                Err(CardError::PinBlocked) => state.counter(role).refused(Some(0)),
+                Err(_) => {}
+            }
+            // A lost answer may have been a yes.
+            if role == Role::User && matches!(outcome, Ok(()) | Err(CardError::Channel(_))) {
+                state.may_be_verified(resets);
+            }
         })
     }
 
-    fn log_out_on(&self, access: &mut CardAccess<'_, '_>) -> Result<(), Error> {
-        match access.probably(|application, channel| application.log_out(channel)) {
-            Err(CardError::NotSupported) => {
-                self.reset_owed.store(true, Ordering::Release);
-                Ok(())
-            }
-            result => Ok(result?),
+    /// With certainty about the selection: this too is a VERIFY, and another application's must not get it.
+    fn log_out_on(&self, access: &mut CardAccess<'_, '_>, generation: u64) -> Result<(), Error> {
+        match access.certainly(|application, channel| application.log_out(channel)) {
+            Err(CardError::NotSupported) => self.reset_owed.store(true, Ordering::Release),
+            result => result?,
         }
+        self.with_state(generation, |state| state.verified = None)
     }
 
     fn remember_officer(&self, generation: u64, new: &Pin) -> Result<(), Error> {

@@ -7,7 +7,10 @@ use parking_lot::Mutex;
 
 use super::Slot;
 use crate::error::Error;
-use crate::pcsc::{Context, KnownState, LinkError, Waiter};
+use crate::pcsc::{Context, KnownState, LinkError, ReaderState, Waiter};
+
+/// Generation of a reader that was looked at once and has not changed since.
+const FIRST_GENERATION: u64 = 1;
 
 /// Which events were reported, and who waits.
 #[derive(Default)]
@@ -23,18 +26,33 @@ struct State {
     ended: bool,
 }
 
+/// A slot at one moment. What a wait compares with is what was judged, not a later view of another thread.
+struct View {
+    slot: u64,
+    reader: String,
+    generation: u64,
+    state: ReaderState,
+}
+
+impl View {
+    fn of(slot: &Arc<Slot>) -> Self {
+        let (state, generation) = slot.reader().look();
+        Self { slot: slot.id(), reader: slot.reader().name().to_owned(), generation, state }
+    }
+}
+
 impl Events {
     /// The slot of the next event. Blocks in the caller's thread on a PC/SC context of its own.
     pub fn next(&self, context: &dyn Context, blocking: bool, slots: impl Fn() -> Result<Vec<Arc<Slot>>, Error>) -> Result<u64, Error> {
         loop {
-            let slots = slots()?;
-            if let Some(slot) = self.unreported(&slots) {
+            let views: Vec<View> = slots()?.iter().map(View::of).collect();
+            if let Some(slot) = self.unreported(&views) {
                 return Ok(slot);
             }
             if !blocking {
                 return Err(Error::NoEvent);
             }
-            self.wait(context, &slots)?;
+            self.wait(context, views)?;
         }
     }
 
@@ -50,31 +68,33 @@ impl Events {
         }
     }
 
-    fn unreported(&self, slots: &[Arc<Slot>]) -> Option<u64> {
-        let generations: Vec<(u64, u64)> = slots.iter().map(|slot| (slot.id(), slot.reader().look().1)).collect();
+    fn unreported(&self, views: &[View]) -> Option<u64> {
         let mut state = self.0.lock();
         let started = std::mem::replace(&mut state.started, true);
         let mut changed = None;
-        for (slot, generation) in generations {
-            let known = state.reported.get(&slot).copied();
-            // What was there before the first call is no event, and neither is an empty slot that appears.
-            let event = started && known.map_or(generation > 0, |known| known != generation);
+        for view in views {
+            let event = match state.reported.get(&view.slot) {
+                // Another thread may have reported a later view already.
+                Some(reported) => view.generation > *reported,
+                // A slot seen for the first time: it may have changed since another function looked at it. A card
+                // that came with its reader is an event, an empty reader is none.
+                None => view.generation > FIRST_GENERATION || (started && view.state.card_present),
+            };
             if event && changed.is_some() {
                 continue;
             }
-            state.reported.insert(slot, generation);
+            if event || !state.reported.contains_key(&view.slot) {
+                state.reported.insert(view.slot, view.generation);
+            }
             if event {
-                changed = Some(slot);
+                changed = Some(view.slot);
             }
         }
         changed
     }
 
-    fn wait(&self, context: &dyn Context, slots: &[Arc<Slot>]) -> Result<(), Error> {
-        let known: Vec<KnownState> = slots
-            .iter()
-            .map(|slot| KnownState { reader: slot.reader().name().to_owned(), state: slot.reader().last_state() })
-            .collect();
+    fn wait(&self, context: &dyn Context, views: Vec<View>) -> Result<(), Error> {
+        let known: Vec<KnownState> = views.into_iter().map(|view| KnownState { reader: view.reader, state: view.state }).collect();
         let waiter: Arc<dyn Waiter> = Arc::from(context.waiter().map_err(no_service)?);
         {
             let mut state = self.0.lock();

@@ -83,7 +83,8 @@ impl Slot {
     pub fn present(&self) -> Result<u64, Error> {
         let (reader, generation) = self.reader.look();
         let mut state = self.state.lock();
-        if state.generation != generation {
+        // Another thread may have looked later and be here earlier.
+        if state.generation < generation {
             *state = TokenState::new(generation);
         }
         drop(state);
@@ -181,7 +182,9 @@ impl Slot {
                     Ok(access.certainly(&mut work)?)
                 }
                 (Err(CardError::SecurityStatus), None) => {
-                    self.reader.security().lost();
+                    if key.authentication == Authentication::Once {
+                        self.reader.security().lost();
+                    }
                     Err(Error::UserNotLoggedIn)
                 }
                 (result, _) => Ok(result?),
@@ -205,32 +208,41 @@ impl Slot {
         })?
     }
 
+    /// Whether a session is open, from the token's point of view.
+    pub fn has_session(&self, generation: u64, handle: u64) -> bool {
+        self.with_state(generation, |state| state.sessions.contains_key(&handle)).unwrap_or(false)
+    }
+
     /// Removes a session with its session objects; the last one logs the application out.
     pub fn close_session(&self, generation: u64, handle: u64) -> Result<(), Error> {
         let last = self.with_state(generation, |state| {
             state.session_objects.close(handle);
-            state.sessions.remove(&handle).is_some() && state.sessions.is_empty()
+            let last = state.sessions.remove(&handle).is_some() && state.sessions.is_empty();
+            if last {
+                state.log_out();
+            }
+            last
         })?;
-        if last { self.log_out_after_last_session(generation) } else { Ok(()) }
+        if last { self.leave(generation) } else { Ok(()) }
     }
 
     /// Removes all sessions and logs the application out.
     pub fn close_all_sessions(&self, generation: u64) -> Result<(), Error> {
         let any = self.with_state(generation, |state| {
             state.session_objects.clear();
+            state.log_out();
             !std::mem::take(&mut state.sessions).is_empty()
         })?;
-        if any { self.log_out_after_last_session(generation) } else { Ok(()) }
+        if any { self.leave(generation) } else { Ok(()) }
     }
 
-    fn log_out_after_last_session(&self, generation: u64) -> Result<(), Error> {
-        match self.log_out(generation) {
-            Err(Error::UserNotLoggedIn) => {}
-            result => result?,
-        }
-        if self.reset_owed.swap(false, Ordering::AcqRel) {
+    /// The application has no session any more: nothing of its login stays on the card.
+    fn leave(&self, generation: u64) -> Result<(), Error> {
+        let forgotten = self.forget_verification(generation);
+        let failed = forgotten.is_err_and(|error| error != Error::DeviceRemoved);
+        if self.reset_owed.swap(false, Ordering::AcqRel) || failed {
             self.reader.disconnect(true);
         }
-        Ok(())
+        forgotten
     }
 }

@@ -43,23 +43,38 @@ pub struct Reader {
 struct Presence {
     state: ReaderState,
     generation: u64,
+    /// A command met no card although PC/SC had not reported a removal yet: that report is old news.
+    found_gone: bool,
 }
 
-/// Counts the moments at which the card is known to have dropped its verified PINs.
+/// Counts the moments at which the card dropped its verified PINs, or must be taken to have dropped them.
 ///
 /// A login remembers the value it was made at and is void when the value moved.
 #[derive(Default)]
-pub struct SecurityEpoch(AtomicU64);
+pub struct SecurityEpoch {
+    losses: AtomicU64,
+    resets: AtomicU64,
+}
 
 impl SecurityEpoch {
     /// The present value.
     pub fn current(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+        self.losses.load(Ordering::Acquire)
     }
 
-    /// The card's security status was lost.
+    /// Nobody can rely on the card's security status any more, though the card may still have it.
     pub fn lost(&self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
+        self.losses.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often the card was seen to start afresh, with no PIN verified for certain.
+    pub fn resets(&self) -> u64 {
+        self.resets.load(Ordering::Acquire)
+    }
+
+    fn was_reset(&self) {
+        self.resets.fetch_add(1, Ordering::AcqRel);
+        self.lost();
     }
 }
 
@@ -96,33 +111,29 @@ impl Reader {
 
     /// Looks at the reader without a card command. A card that came or went since the last look starts a
     /// new generation.
+    ///
+    /// PC/SC is asked under the lock: of two threads that look at once, the one with the older view must not
+    /// undo what the other saw, which would start generations that nothing happened in.
     pub fn look(&self) -> (ReaderState, u64) {
-        let state = self.surroundings.context.state(&self.name).unwrap_or_default();
         let mut presence = self.presence.lock();
-        let same = presence.state.card_present == state.card_present
-            && presence.state.event_count == state.event_count
-            && presence.state.available == state.available
-            && (presence.state.atr == state.atr || state.atr.is_empty() || presence.state.atr.is_empty());
+        let state = self.surroundings.context.state(&self.name).unwrap_or_default();
+        let expected = std::mem::take(&mut presence.found_gone);
+        let same = if expected { !state.card_present } else { is_same_card(&presence.state, &state) };
         if !same {
             presence.generation += 1;
-            self.security.lost();
+            self.security.was_reset();
         }
         presence.state = state.clone();
         (state, presence.generation)
     }
 
-    /// The state last seen, without asking PC/SC.
-    pub fn last_state(&self) -> ReaderState {
-        self.presence.lock().state.clone()
-    }
-
-    /// Records that the card of this generation is gone although PC/SC did not report it yet.
+    /// Records that the card of this generation is gone, whether or not PC/SC reported it yet.
     fn gone(&self, generation: u64) {
         let mut presence = self.presence.lock();
         if presence.generation == generation {
             presence.generation += 1;
-            presence.state.event_count = u32::MAX;
-            self.security.lost();
+            presence.found_gone = true;
+            self.security.was_reset();
         }
     }
 
@@ -178,7 +189,9 @@ impl Reader {
         if let Some(binding) = card.take() {
             self.security.lost();
             // An error means that the card or the service is gone, and the connection with it.
-            let _ = binding.connection.disconnect(disposition);
+            if binding.connection.disconnect(disposition).is_ok() && disposition == Disposition::Reset {
+                self.security.was_reset();
+            }
         }
     }
 
@@ -189,6 +202,12 @@ impl Reader {
         }
         if card.is_none() {
             *card = Some(self.connect(generation)?);
+            // The card may have been exchanged since the caller looked. Once connected, an exchange is reported
+            // by the connection.
+            if self.look().1 != generation {
+                self.drop_binding(card, Disposition::Leave);
+                return Err(Error::DeviceRemoved);
+            }
         }
         card.as_mut().ok_or(Error::GeneralError)
     }
@@ -234,7 +253,7 @@ impl Reader {
         let Begun { mut transaction, was_reset } = connection.begin()?;
         if was_reset {
             *selected = None;
-            self.security.lost();
+            self.security.was_reset();
         }
         let application = applications.get_mut(index).ok_or(Error::TokenNotRecognized)?;
         let mut access = CardAccess {
@@ -250,6 +269,14 @@ impl Reader {
         let _ = transaction.end(Disposition::Leave);
         result
     }
+}
+
+/// Whether two views are of one insertion. The service may not know the ATR yet, or any more.
+fn is_same_card(before: &ReaderState, now: &ReaderState) -> bool {
+    before.card_present == now.card_present
+        && before.event_count == now.event_count
+        && before.available == now.available
+        && (before.atr == now.atr || now.atr.is_empty() || before.atr.is_empty())
 }
 
 /// What a failed connection means to a caller who was told that a card is there.
@@ -294,13 +321,20 @@ impl CardAccess<'_, '_> {
 
     /// Runs one operation of the application, with certainty about the selection.
     pub fn certainly<R>(&mut self, work: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
-        self.make_certain()?;
-        work(self.application, &mut self.channel)
+        let result = self.make_certain().and_then(|()| work(self.application, &mut self.channel));
+        self.note_reset(&result);
+        result
     }
 
     /// Runs one operation of the application on the belief that it is still selected; where it fails and the
     /// belief was wrong, selects and runs it once more. Not for commands that spend a try.
-    pub fn probably<R>(&mut self, mut work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
+    pub fn probably<R>(&mut self, work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
+        let result = self.with_belief(work);
+        self.note_reset(&result);
+        result
+    }
+
+    fn with_belief<R>(&mut self, mut work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
         if *self.selected != Some(self.index) {
             self.make_certain()?;
         }
@@ -313,9 +347,18 @@ impl CardAccess<'_, '_> {
             result => result,
         }
     }
+
+    /// A reset in the middle of a transaction leaves nothing selected and nothing verified.
+    fn note_reset<R>(&mut self, result: &Result<R, CardError>) {
+        if let Err(CardError::Channel(ChannelError::Link(LinkError::Reset | LinkError::Unpowered))) = result {
+            *self.selected = None;
+            self.certain = false;
+            self.security.was_reset();
+        }
+    }
 }
 
-/// Failures that a command may meet when another application got it.
+/// Failures that a command may meet when another application got it: all that the card itself answers.
 fn is_selection_suspect(error: CardError) -> bool {
-    !matches!(error, CardError::Channel(ChannelError::Link(_)) | CardError::NotSupported | CardError::Input | CardError::PinLength | CardError::PinInvalid)
+    !matches!(error, CardError::Channel(ChannelError::Link(_)) | CardError::Input | CardError::PinLength | CardError::PinInvalid)
 }

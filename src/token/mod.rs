@@ -34,6 +34,9 @@ pub struct TokenState {
     pub session_objects: SessionObjects,
     /// Open sessions by handle; the value says whether they are read/write.
     pub sessions: HashMap<u64, bool>,
+    /// The card may hold a PIN that we verified, unless it was reset more often than this since. It outlives a
+    /// login that became void on our side: what is verified for certain no more is not dropped for certain.
+    pub verified: Option<u64>,
 }
 
 impl TokenState {
@@ -59,6 +62,16 @@ impl TokenState {
             self.log_out();
         }
         role
+    }
+
+    /// A VERIFY reached the card, or may have, while it had been reset so many times.
+    pub fn may_be_verified(&mut self, resets: u64) {
+        self.verified = Some(resets);
+    }
+
+    /// Whether the card may hold a PIN that we verified, having been reset so many times.
+    pub fn is_perhaps_verified(&self, resets: u64) -> bool {
+        self.verified == Some(resets)
     }
 
     /// Nobody is logged in any more.
