@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod card;
+pub mod myeid;
 pub mod piv;
 pub mod provision;
 pub mod reader;

@@ -17,13 +17,15 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 use std::thread;
 
 use cardea_harness::bench::Bench;
+use cardea_harness::card::VirtualCard;
+use cardea_harness::myeid::{MyEidCard, MyEidOptions};
 use cardea_harness::piv::{PivCard, PivOptions};
-use cardea_harness::provision::{Authority, Layout, Provisioned, provision};
+use cardea_harness::provision::{Authority, Layout, provision};
 use cardea_harness::reader::VirtualReader;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -36,11 +38,22 @@ const READER: &str = "Cardea Virtual Reader";
 struct Choice {
     name: &'static str,
     description: &'static str,
-    make: fn() -> (PivCard, Provisioned),
+    make: fn() -> Token,
+}
+
+/// Writes certificates and public keys into a directory.
+type WritePem = Box<dyn Fn(&Path) -> io::Result<()>>;
+
+/// A card with what the command is told about it.
+struct Token {
+    card: Box<dyn VirtualCard>,
+    pin: String,
+    so_pin: String,
+    write_pem: WritePem,
 }
 
 /// The first is the one that examples use.
-const CARDS: [Choice; 4] = [
+const CARDS: [Choice; 5] = [
     Choice {
         name: "piv",
         description: "PIV, extended APDUs: 9A RSA-2048, 9C P-256, 9D RSA-2048, 9E P-256",
@@ -61,12 +74,31 @@ const CARDS: [Choice; 4] = [
         description: "PIV with P-256 in every key reference, ready at once",
         make: || piv(PivOptions::extended(), &Layout::elliptic()),
     },
+    Choice {
+        name: "myeid-blank",
+        description: "MyEID 4.5 as it leaves the factory: no PIN, no file system",
+        make: blank_myeid,
+    },
 ];
 
-fn piv(options: PivOptions, layout: &Layout) -> (PivCard, Provisioned) {
+fn piv(options: PivOptions, layout: &Layout) -> Token {
     let mut card = PivCard::new(options);
     let provisioned = provision(&mut card, layout, &Authority::default());
-    (card, provisioned)
+    Token {
+        card: Box::new(card),
+        pin: provisioned.pin.clone(),
+        so_pin: provisioned.puk.clone(),
+        write_pem: Box::new(move |directory| provisioned.write_pem(directory)),
+    }
+}
+
+fn blank_myeid() -> Token {
+    Token {
+        card: Box::new(MyEidCard::new(MyEidOptions::default())),
+        pin: String::new(),
+        so_pin: String::new(),
+        write_pem: Box::new(|_| Ok(())),
+    }
 }
 
 fn main() -> ExitCode {
@@ -104,18 +136,18 @@ fn wrong_call(complaint: &str) -> ExitCode {
 /// Starts the bench and runs `program` beside it.
 fn run(choice: &Choice, program: &OsString, arguments: Vec<OsString>) -> io::Result<ExitStatus> {
     let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT])?;
-    let (card, provisioned) = (choice.make)();
-    let reader = VirtualReader::with_card(card);
+    let token = (choice.make)();
+    let reader = VirtualReader::with_card(token.card);
     let bench = Bench::start(vec![(READER, reader.clone())]);
     let log = std::env::var_os("CARDEA_APDU_LOG")
         .map_or_else(|| bench.directory().join("apdu.log"), PathBuf::from);
     reader.log_to_file(&log)?;
-    provisioned.write_pem(bench.directory())?;
+    (token.write_pem)(bench.directory())?;
     let mut command: Command = bench.command(program);
     command
         .args(arguments)
-        .env("CARDEA_PIN", &provisioned.pin)
-        .env("CARDEA_SO_PIN", &provisioned.puk)
+        .env("CARDEA_PIN", &token.pin)
+        .env("CARDEA_SO_PIN", &token.so_pin)
         .env("CARDEA_APDU_LOG", log)
         .env("CARDEA_BENCH_DIR", bench.directory());
     let mut child = command.spawn()?;

@@ -1,0 +1,162 @@
+//! A MyEID card (Aventra's PKCS#15 applet), version 4.5 unless asked for another, written from what is published of its commands.
+//!
+//! | | |
+//! |---|---|
+//! | files | MF 3F00, application DF 5015; transparent EFs; key files for RSA, curves, DES, AES and generic secrets, with access conditions |
+//! | PINs | fourteen, each with a PUK, padded with FF to eight bytes; de-authentication with INS 2E |
+//! | life cycle | access conditions count from ACTIVATE on; INITIALISE APPLET loses everything |
+//! | keys | generated on the card, imported in parts, unwrapped; used through a security environment |
+//! | session objects | key files with bit 01 of the second attribute byte live in a bounded volatile memory that every reset empties |
+//! | channels | up to four logical channels, each with its own selected file, security environment and chains; PINs are common to all |
+//!
+//! What is not there: PIV emulation, grid PINs and challenge-response PINs, the parameters of curves (GET DATA 0181 to 0185).
+
+mod application;
+mod block_cipher;
+mod channel;
+mod curve;
+mod data;
+mod file;
+mod file_system;
+mod files;
+mod key;
+mod operation;
+mod pin;
+mod rsa_key;
+mod security_environment;
+mod status;
+mod tlv;
+
+use crate::card::{Atr, VirtualCard, historical_bytes};
+
+use application::Application;
+
+/// The application identifier of PKCS#15 (PKCS #15 v1.1 5.4.1).
+pub const MYEID_AID: [u8; 12] = [0xA0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4B, 0x43, 0x53, 0x2D, 0x31, 0x35];
+
+/// The answer to reset of MyEID cards on Infineon's chip.
+const ATR: [u8; 15] = [0x3B, 0xF5, 0x96, 0x00, 0x00, 0x81, 0x31, 0xFE, 0x45, 0x4D, 0x79, 0x45, 0x49, 0x44, 0x14];
+
+/// What kind of MyEID card to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MyEidOptions {
+    /// The applet's version. Session objects exist since 4.0.10, command chaining and RSA beyond 2048 bits since 4.5.
+    pub version: [u8; 3],
+    /// Logical channels with the basic one, 1 to 4.
+    pub logical_channels: u8,
+    /// Bytes of volatile memory, for session objects.
+    pub volatile_bytes: usize,
+    /// Bytes of persistent memory.
+    pub persistent_bytes: usize,
+    /// Whether the card takes extended length APDUs.
+    pub extended_length: bool,
+    /// The serial number; random if `None`.
+    pub serial: Option<[u8; 10]>,
+}
+
+impl Default for MyEidOptions {
+    /// MyEID 4.5.5 with 2 KiB for session objects, one channel, short APDUs with chaining.
+    fn default() -> Self {
+        Self {
+            version: [4, 5, 5],
+            logical_channels: 1,
+            volatile_bytes: 2048,
+            persistent_bytes: 64 * 1024,
+            extended_length: false,
+            serial: None,
+        }
+    }
+}
+
+impl MyEidOptions {
+    /// MyEID 4.0.1: no session objects, no command chaining, RSA up to 2048 bits.
+    pub fn old() -> Self {
+        Self { version: [4, 0, 1], ..Self::default() }
+    }
+
+    /// With four logical channels.
+    pub fn with_channels() -> Self {
+        Self { logical_channels: 4, ..Self::default() }
+    }
+
+    /// Before 4.0.10 the attribute bit says nothing: such a file is as persistent as any.
+    fn has_session_objects(&self) -> bool {
+        self.version >= [4, 0, 10]
+    }
+
+    fn has_command_chaining(&self) -> bool {
+        self.version >= [4, 5, 0]
+    }
+
+    fn rsa_maximum(&self) -> u16 {
+        if self.has_command_chaining() { 4096 } else { 2048 }
+    }
+
+    fn channels(&self) -> u8 {
+        self.logical_channels.clamp(1, 4)
+    }
+
+    /// Cards with channels or extended length say so in COMPACT-TLV before the name, which is last on every card.
+    fn atr(&self) -> Vec<u8> {
+        /// Channels are assigned by the card or by the interface device (ISO 7816-4 12.1.1.9).
+        const ASSIGNED_BY_EITHER: u8 = 0x18;
+        if self.channels() == 1 && !self.extended_length {
+            return ATR.to_vec();
+        }
+        let mut historical = historical_bytes(self.extended_length, "MyEID");
+        if self.channels() > 1 {
+            historical[4] |= ASSIGNED_BY_EITHER | (self.channels() - 1);
+        }
+        Atr::t1(&historical).to_bytes()
+    }
+}
+
+/// A MyEID card; its state ends with this value.
+#[derive(Debug)]
+pub struct MyEidCard {
+    application: Application,
+}
+
+impl MyEidCard {
+    /// An empty card as it leaves the factory: MF, application DF, no PINs, not activated.
+    pub fn new(options: MyEidOptions) -> Self {
+        Self { application: Application::new(options) }
+    }
+
+    /// The identifiers of the files in volatile memory, as nothing but a look into the chip could tell.
+    pub fn volatile_files(&self) -> Vec<u16> {
+        self.application.files.volatile_files()
+    }
+
+    /// The identifiers of all key files.
+    pub fn key_files(&self) -> Vec<u16> {
+        self.application.files.key_files()
+    }
+
+    /// The serial number.
+    pub fn serial(&self) -> [u8; 10] {
+        self.application.serial
+    }
+}
+
+impl VirtualCard for MyEidCard {
+    fn atr(&self) -> Vec<u8> {
+        self.application.options.atr()
+    }
+
+    fn power_on(&mut self) {
+        self.application.reset();
+    }
+
+    fn reset(&mut self) {
+        self.application.reset();
+    }
+
+    fn power_off(&mut self) {
+        self.application.reset();
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
+        self.application.transmit(command)
+    }
+}
