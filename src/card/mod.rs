@@ -9,6 +9,7 @@ pub mod driver;
 pub mod key;
 pub mod new_key;
 pub mod piv;
+pub mod pkcs15;
 pub mod secret_key;
 
 use thiserror::Error;
