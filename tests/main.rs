@@ -7,3 +7,4 @@ mod boundary;
 mod clients;
 mod in_process;
 mod module;
+mod profiles;
