@@ -175,23 +175,22 @@ impl Slot {
         if !authorized {
             return Err(Error::UserNotLoggedIn);
         }
-        let result = self.with_card(generation, |access| {
-            match (access.probably(&mut work), context) {
-                (Err(CardError::SecurityStatus), Some(pin)) => {
-                    self.verify_on(access, generation, Role::User, pin)?;
-                    Ok(access.certainly(&mut work)?)
+        self.with_card(generation, |access| {
+            let result = match (access.probably(&mut work), context) {
+                (Err(CardError::SecurityStatus), Some(pin)) => self
+                    .verify_on(access, generation, Role::User, pin)
+                    .and_then(|()| access.certainly(&mut work).map_err(Error::from)),
+                (result, _) => result.map_err(Error::from),
+            };
+            result.map_err(|error| match error {
+                // A PIN that was right at C_Login and is refused here was changed meanwhile by somebody else.
+                Error::UserNotLoggedIn | Error::PinIncorrect | Error::PinLocked => {
+                    self.reader.security().lost();
+                    Error::UserNotLoggedIn
                 }
-                (Err(CardError::SecurityStatus), None) => {
-                    if key.authentication == Authentication::Once {
-                        self.reader.security().lost();
-                    }
-                    Err(Error::UserNotLoggedIn)
-                }
-                (result, _) => Ok(result?),
-            }
-        });
-        // A PIN that was right at C_Login and is refused here was changed meanwhile by somebody else.
-        result.map_err(|error| if error == Error::PinIncorrect { Error::UserNotLoggedIn } else { error })
+                error => error,
+            })
+        })
     }
 
     /// Adds a session; the first look at the token happens here.
