@@ -47,7 +47,11 @@ impl MechanismArgument {
             ParameterKind::OptionalEddsa if self.parameter.as_slice().is_empty() => Parameters::None,
             ParameterKind::OptionalEddsa => self.eddsa()?,
             ParameterKind::Ecdh1 => self.ecdh1()?,
-            ParameterKind::Bytes => Parameters::Bytes(self.parameter.as_slice().to_vec()),
+            ParameterKind::Gcm => self.gcm()?,
+            ParameterKind::Ctr => self.ctr()?,
+            ParameterKind::Length => Parameters::Length(number(self.structure::<CK_MAC_GENERAL_PARAMS>()?)),
+            ParameterKind::OptionalBytes if self.parameter.as_slice().is_empty() => Parameters::None,
+            ParameterKind::Bytes | ParameterKind::OptionalBytes => Parameters::Bytes(self.parameter.as_slice().to_vec()),
         };
         table::mechanism(self.number, parameters)
     }
@@ -90,6 +94,20 @@ impl MechanismArgument {
             shared_data: copied(parameter.pSharedData, parameter.ulSharedDataLen)?,
             public_data: copied(parameter.pPublicData, parameter.ulPublicDataLen)?,
         })
+    }
+
+    fn gcm(&self) -> Result<Parameters> {
+        let parameter: CK_GCM_PARAMS = self.structure()?;
+        Ok(Parameters::Gcm {
+            iv: copied(parameter.pIv, parameter.ulIvLen)?,
+            associated: copied(parameter.pAAD, parameter.ulAADLen)?,
+            tag_bits: number(parameter.ulTagBits),
+        })
+    }
+
+    fn ctr(&self) -> Result<Parameters> {
+        let parameter: CK_AES_CTR_PARAMS = self.structure()?;
+        Ok(Parameters::Ctr { bits: number(parameter.ulCounterBits), block: parameter.cb })
     }
 
     fn structure<T: Copy>(&self) -> Result<T> {

@@ -9,6 +9,7 @@ pub mod digest;
 pub mod ec;
 pub mod plan;
 pub mod rsa;
+pub mod symmetric;
 pub mod table;
 
 use crate::error::Error;
@@ -75,6 +76,79 @@ pub struct EcdhParameters {
     pub public_data: Vec<u8>,
 }
 
+/// GCM parameters (`CK_GCM_PARAMS`), copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GcmParameters {
+    /// The initialisation vector, at least one byte.
+    pub iv: Vec<u8>,
+    /// Additional authenticated data.
+    pub associated: Vec<u8>,
+    /// Length of the tag in bytes.
+    pub tag_length: usize,
+}
+
+/// A key wrap with AES and its initial value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyWrap {
+    /// CKM_AES_KEY_WRAP: KW of SP 800-38F.
+    Plain {
+        /// ICV1, or the caller's.
+        initial: [u8; 8],
+    },
+    /// CKM_AES_KEY_WRAP_PAD: since PKCS#11 3.0 the deprecated number of the next.
+    Pad {
+        /// ICV1, or the caller's.
+        initial: [u8; 8],
+    },
+    /// CKM_AES_KEY_WRAP_PKCS7: PKCS#7 padding to 8 bytes, then KW.
+    Pkcs7 {
+        /// ICV1, or the caller's.
+        initial: [u8; 8],
+    },
+    /// CKM_AES_KEY_WRAP_KWP: KWP of SP 800-38F.
+    Padded {
+        /// ICV2, or the caller's.
+        initial: [u8; 4],
+    },
+}
+
+/// AES with one of its modes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AesMode {
+    /// CKM_AES_ECB.
+    Ecb,
+    /// CKM_AES_CBC.
+    Cbc {
+        /// Initialisation vector.
+        iv: [u8; 16],
+    },
+    /// CKM_AES_CBC_PAD.
+    CbcPad {
+        /// Initialisation vector.
+        iv: [u8; 16],
+    },
+    /// CKM_AES_CTR.
+    Ctr {
+        /// The first counter block.
+        block: [u8; 16],
+        /// Its bits that are counted, 1 to 128.
+        bits: usize,
+    },
+    /// CKM_AES_GCM.
+    Gcm(GcmParameters),
+    /// CKM_AES_KEY_WRAP and its kin.
+    Wrap(KeyWrap),
+}
+
+/// A function that makes message authentication codes with a secret key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacFunction {
+    /// CMAC with AES.
+    Cmac,
+    /// HMAC with this hash.
+    Hmac(Hash),
+}
+
 /// A mechanism with its parameters, judged and copied from the caller's memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mechanism {
@@ -100,6 +174,17 @@ pub enum Mechanism {
     Ecdh1(EcdhParameters),
     /// CKM_SHAn.
     Digest(Hash),
+    /// AES that encrypts, decrypts, wraps and unwraps.
+    Aes(AesMode),
+    /// CKM_AES_CMAC, CKM_SHAn_HMAC and their _GENERAL forms.
+    Mac {
+        /// The function.
+        function: MacFunction,
+        /// Bytes of the code that are kept; `None` for the forms without parameter, which keep all.
+        length: Option<usize>,
+    },
+    /// CKM_GENERIC_SECRET_KEY_GEN and CKM_AES_KEY_GEN.
+    Generate(symmetric::SecretKind),
 }
 
 /// A mechanism's parameter as copied from the caller, not judged.
@@ -143,6 +228,24 @@ pub enum Parameters {
         /// `pPublicData`.
         public_data: Vec<u8>,
     },
+    /// `CK_GCM_PARAMS`. `ulIvBits` says nothing that `ulIvLen` does not.
+    Gcm {
+        /// `pIv`.
+        iv: Vec<u8>,
+        /// `pAAD`.
+        associated: Vec<u8>,
+        /// `ulTagBits`.
+        tag_bits: u64,
+    },
+    /// `CK_AES_CTR_PARAMS`.
+    Ctr {
+        /// `ulCounterBits`.
+        bits: u64,
+        /// `cb`.
+        block: [u8; 16],
+    },
+    /// `CK_MAC_GENERAL_PARAMS`.
+    Length(u64),
     /// Bytes where no structure is expected.
     Bytes(Vec<u8>),
 }
@@ -160,6 +263,14 @@ pub enum ParameterKind {
     OptionalEddsa,
     /// `CK_ECDH1_DERIVE_PARAMS`.
     Ecdh1,
+    /// `CK_GCM_PARAMS`.
+    Gcm,
+    /// `CK_AES_CTR_PARAMS`.
+    Ctr,
+    /// `CK_MAC_GENERAL_PARAMS`.
+    Length,
     /// A string of bytes.
     Bytes,
+    /// A string of bytes or none.
+    OptionalBytes,
 }

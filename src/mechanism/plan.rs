@@ -63,7 +63,14 @@ impl Framing {
             }
             (Mechanism::Ecdsa | Mechanism::EcdsaHash(_), KeyKind::Ec(curve)) => Ok(Self::Ecdsa(curve)),
             (Mechanism::Eddsa, KeyKind::Ed25519) => Ok(Self::Eddsa),
-            (Mechanism::RsaOaep(_) | Mechanism::Ecdh1(_) | Mechanism::Digest(_), _) => Err(Error::MechanismInvalid),
+            (
+                Mechanism::RsaOaep(_)
+                | Mechanism::Ecdh1(_)
+                | Mechanism::Digest(_)
+                | Mechanism::Aes(_)
+                | Mechanism::Generate(_),
+                _,
+            ) => Err(Error::MechanismInvalid),
             _ => Err(Error::KeyTypeInconsistent),
         }
     }
@@ -144,7 +151,9 @@ fn max_message(mechanism: &Mechanism, kind: KeyKind) -> Result<usize> {
         (Mechanism::RsaPkcs, KeyKind::Rsa { .. }) => block_len.checked_sub(pkcs1::OVERHEAD),
         (Mechanism::RsaOaep(parameters), KeyKind::Rsa { .. }) => oaep::max_message(parameters, block_len),
         (Mechanism::RsaX509, KeyKind::Rsa { .. }) => Some(block_len),
-        (Mechanism::RsaPkcs | Mechanism::RsaOaep(_) | Mechanism::RsaX509, _) => return Err(Error::KeyTypeInconsistent),
+        (Mechanism::RsaPkcs | Mechanism::RsaOaep(_) | Mechanism::RsaX509 | Mechanism::Aes(_), _) => {
+            return Err(Error::KeyTypeInconsistent);
+        }
         _ => return Err(Error::MechanismInvalid),
     };
     most.ok_or(Error::KeySizeRange)

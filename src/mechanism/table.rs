@@ -1,14 +1,19 @@
 //! The mechanism table: Cryptoki's numbers and parameters, judged, as [`Mechanism`]s.
 
 mod offer;
+mod secret;
 
 use cryptoki_sys::*;
 
-use super::{EcdhParameters, Hash, Kdf, Mechanism, OaepParameters, ParameterKind, Parameters, PssParameters};
+use super::symmetric::SecretKind;
+use super::{EcdhParameters, Hash, Kdf, MacFunction, Mechanism, OaepParameters, ParameterKind, Parameters, PssParameters};
 use crate::error::Error;
 use crate::mechanism::Result;
 
-pub use offer::{MechanismRow, Supported, mechanisms_for_private, mechanisms_for_public, token_mechanisms};
+pub use offer::{
+    MechanismRow, Supported, mechanisms_for_private, mechanisms_for_public, mechanisms_for_secret, token_mechanisms,
+};
+use secret::Cipher;
 
 /// A mechanism without its parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +29,10 @@ enum Family {
     Eddsa,
     Ecdh1 { cofactor: bool },
     Digest(Hash),
+    Aes(Cipher),
+    Cmac { general: bool },
+    Hmac { hash: Hash, general: bool },
+    Generate(SecretKind),
 }
 
 /// Every mechanism, in the order in which C_GetMechanismList gives them.
@@ -56,6 +65,29 @@ const TABLE: &[(CK_MECHANISM_TYPE, Family)] = &[
     (CKM_SHA256, Family::Digest(Hash::Sha256)),
     (CKM_SHA384, Family::Digest(Hash::Sha384)),
     (CKM_SHA512, Family::Digest(Hash::Sha512)),
+    (CKM_AES_KEY_GEN, Family::Generate(SecretKind::Aes)),
+    (CKM_AES_ECB, Family::Aes(Cipher::Ecb)),
+    (CKM_AES_CBC, Family::Aes(Cipher::Cbc)),
+    (CKM_AES_CBC_PAD, Family::Aes(Cipher::CbcPad)),
+    (CKM_AES_CTR, Family::Aes(Cipher::Ctr)),
+    (CKM_AES_GCM, Family::Aes(Cipher::Gcm)),
+    (CKM_AES_KEY_WRAP, Family::Aes(Cipher::KeyWrap)),
+    (CKM_AES_KEY_WRAP_PAD, Family::Aes(Cipher::KeyWrapPad)),
+    (CKM_AES_KEY_WRAP_KWP, Family::Aes(Cipher::KeyWrapPadded)),
+    (CKM_AES_KEY_WRAP_PKCS7, Family::Aes(Cipher::KeyWrapPkcs7)),
+    (CKM_AES_CMAC, Family::Cmac { general: false }),
+    (CKM_AES_CMAC_GENERAL, Family::Cmac { general: true }),
+    (CKM_GENERIC_SECRET_KEY_GEN, Family::Generate(SecretKind::Generic)),
+    (CKM_SHA_1_HMAC, Family::Hmac { hash: Hash::Sha1, general: false }),
+    (CKM_SHA_1_HMAC_GENERAL, Family::Hmac { hash: Hash::Sha1, general: true }),
+    (CKM_SHA224_HMAC, Family::Hmac { hash: Hash::Sha224, general: false }),
+    (CKM_SHA224_HMAC_GENERAL, Family::Hmac { hash: Hash::Sha224, general: true }),
+    (CKM_SHA256_HMAC, Family::Hmac { hash: Hash::Sha256, general: false }),
+    (CKM_SHA256_HMAC_GENERAL, Family::Hmac { hash: Hash::Sha256, general: true }),
+    (CKM_SHA384_HMAC, Family::Hmac { hash: Hash::Sha384, general: false }),
+    (CKM_SHA384_HMAC_GENERAL, Family::Hmac { hash: Hash::Sha384, general: true }),
+    (CKM_SHA512_HMAC, Family::Hmac { hash: Hash::Sha512, general: false }),
+    (CKM_SHA512_HMAC_GENERAL, Family::Hmac { hash: Hash::Sha512, general: true }),
 ];
 
 /// The hashes as mechanisms, mask generation functions and key derivation functions name them.
@@ -79,7 +111,12 @@ pub fn parameter_kind(ckm: u64) -> Option<ParameterKind> {
         | Family::RsaPkcsHash(_)
         | Family::Ecdsa
         | Family::EcdsaHash(_)
-        | Family::Digest(_) => ParameterKind::None,
+        | Family::Digest(_)
+        | Family::Generate(_)
+        | Family::Cmac { general: false }
+        | Family::Hmac { general: false, .. } => ParameterKind::None,
+        Family::Cmac { general: true } | Family::Hmac { general: true, .. } => ParameterKind::Length,
+        Family::Aes(cipher) => cipher.parameter_kind(),
     })
 }
 
@@ -115,6 +152,10 @@ pub fn mechanism(ckm: u64, parameters: Parameters) -> Result<Mechanism> {
             Ok(Mechanism::Ecdh1(ecdh(cofactor, kdf, shared_data, public_data)?))
         }
         (Family::Digest(hash), Parameters::None) => Ok(Mechanism::Digest(hash)),
+        (Family::Aes(cipher), parameters) => cipher.with(parameters).map(Mechanism::Aes),
+        (Family::Cmac { general }, parameters) => secret::mac(MacFunction::Cmac, general, parameters),
+        (Family::Hmac { hash, general }, parameters) => secret::mac(MacFunction::Hmac(hash), general, parameters),
+        (Family::Generate(kind), Parameters::None) => Ok(Mechanism::Generate(kind)),
         _ => Err(Error::MechanismParamInvalid),
     }
 }
@@ -133,6 +174,12 @@ pub fn number(mechanism: &Mechanism) -> u64 {
         Mechanism::Eddsa => Family::Eddsa,
         Mechanism::Ecdh1(parameters) => Family::Ecdh1 { cofactor: parameters.cofactor },
         Mechanism::Digest(hash) => Family::Digest(*hash),
+        Mechanism::Aes(mode) => Family::Aes(Cipher::of(mode)),
+        Mechanism::Mac { function: MacFunction::Cmac, length } => Family::Cmac { general: length.is_some() },
+        Mechanism::Mac { function: MacFunction::Hmac(hash), length } => {
+            Family::Hmac { hash: *hash, general: length.is_some() }
+        }
+        Mechanism::Generate(kind) => Family::Generate(*kind),
     };
     TABLE.iter().find(|row| row.1 == family).map_or(CK_UNAVAILABLE_INFORMATION, |row| row.0)
 }

@@ -117,3 +117,36 @@ fn parameters_are_read_at_any_alignment() {
     unsafe { ptr::write_unaligned(odd.cast(), PSS) };
     assert_eq!(read(CKM_RSA_PKCS_PSS, odd.cast(), size_of_val(&PSS)), with(CKM_RSA_PKCS_PSS, PSS));
 }
+
+#[test]
+fn gcm_parameters_are_copied_and_say_their_length_in_bytes() {
+    let (mut iv, mut associated) = ([1u8; 12], [2u8; 3]);
+    let mut parameter = CK_GCM_PARAMS {
+        pIv: iv.as_mut_ptr(),
+        ulIvLen: 12,
+        ulIvBits: 0,
+        pAAD: associated.as_mut_ptr(),
+        ulAADLen: 3,
+        ulTagBits: 96,
+    };
+    let expected = Parameters::Gcm { iv: iv.to_vec(), associated: associated.to_vec(), tag_bits: 96 };
+    assert_eq!(with(CKM_AES_GCM, parameter), table::mechanism(number(CKM_AES_GCM), expected));
+    parameter.pAAD = ptr::null_mut();
+    assert_eq!(with(CKM_AES_GCM, parameter), Err(Error::MechanismParamInvalid));
+    assert_eq!(without(CKM_AES_GCM), Err(Error::MechanismParamInvalid));
+}
+
+#[test]
+fn counter_blocks_lengths_and_initial_values_are_read() {
+    let parameter = CK_AES_CTR_PARAMS { ulCounterBits: 32, cb: [3; 16] };
+    let expected = Parameters::Ctr { bits: 32, block: [3; 16] };
+    assert_eq!(with(CKM_AES_CTR, parameter), table::mechanism(number(CKM_AES_CTR), expected));
+    let length: CK_MAC_GENERAL_PARAMS = 4;
+    let expected = table::mechanism(number(CKM_SHA256_HMAC_GENERAL), Parameters::Length(4));
+    assert_eq!(with(CKM_SHA256_HMAC_GENERAL, length), expected);
+    assert_eq!(with(CKM_SHA256_HMAC_GENERAL, [4u8; 4]), Err(Error::MechanismParamInvalid));
+    assert!(without(CKM_AES_KEY_WRAP).is_ok());
+    assert_ne!(with(CKM_AES_KEY_WRAP, [5u8; 8]), without(CKM_AES_KEY_WRAP));
+    assert!(with(CKM_AES_CBC, [6u8; 16]).is_ok());
+    assert_eq!(without(CKM_AES_CBC), Err(Error::MechanismParamInvalid));
+}

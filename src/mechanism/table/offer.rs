@@ -2,11 +2,12 @@
 
 use cryptoki_sys::*;
 
+use super::secret::{self, Cipher};
 use super::{Family, TABLE};
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::{Abilities, PrivateKey, Usage};
-use crate::mechanism::plan;
-use crate::mechanism::{EcdhParameters, Hash, Kdf, Mechanism, OaepParameters, PssParameters};
+use crate::mechanism::symmetric::{SecretKind, check_cipher, check_mac};
+use crate::mechanism::{EcdhParameters, Hash, Kdf, MacFunction, Mechanism, OaepParameters, PssParameters, plan};
 
 /// A kind of key that a card could hold, for tokens that have none yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +23,9 @@ pub struct Supported {
 pub struct MechanismRow {
     /// CKM_ number.
     pub ckm: u64,
-    /// `ulMinKeySize`, in bits; 0 for hashes.
+    /// `ulMinKeySize`, in bits, but in bytes for AES; 0 for hashes.
     pub min_key: u64,
-    /// `ulMaxKeySize`, in bits; 0 for hashes.
+    /// `ulMaxKeySize`, in the same unit.
     pub max_key: u64,
     /// CKF_ bits.
     pub flags: u64,
@@ -40,14 +41,19 @@ pub fn mechanisms_for_public(key: &PublicKey) -> Vec<u64> {
     rows(|mechanism| public_flags(mechanism, key))
 }
 
+/// `CKA_ALLOWED_MECHANISMS` of a secret key on the host.
+pub fn mechanisms_for_secret(kind: SecretKind) -> Vec<u64> {
+    rows(|mechanism| secret_flags(mechanism, kind))
+}
+
 fn rows(flags: impl Fn(&Mechanism) -> CK_FLAGS) -> Vec<u64> {
     TABLE.iter().filter(|row| flags(&sample(row.1)) != 0).map(|row| row.0).collect()
 }
 
 /// C_GetMechanismList and C_GetMechanismInfo of a token with these keys.
 ///
-/// `supported` counts for those types of key (RSA, EC, Ed25519, X25519) of which the token has none. Hashes are
-/// always there. CKF_HW marks what the card computes.
+/// `supported` counts for those types of key (RSA, EC, Ed25519, X25519) of which the token has none. Hashes and what
+/// the host does with secret keys of the session are always there. CKF_HW marks what the card computes.
 pub fn token_mechanisms<'a>(
     private: impl IntoIterator<Item = &'a PrivateKey>,
     public: impl IntoIterator<Item = &'a PublicKey>,
@@ -66,6 +72,11 @@ fn token_row(ckm: u64, family: Family, private: &[PrivateKey], public: &[&Public
         return Some(MechanismRow { ckm, min_key: 0, max_key: 0, flags: CKF_DIGEST });
     }
     let mechanism = sample(family);
+    if let Some((min_key, max_key)) = secret_sizes(family) {
+        let kinds = [SecretKind::Aes, SecretKind::Generic];
+        let flags = kinds.into_iter().fold(0, |all, kind| all | secret_flags(&mechanism, kind));
+        return Some(MechanismRow { ckm, min_key, max_key, flags });
+    }
     let by_card = private.iter().map(|key| (key.kind, private_flags(&mechanism, key)));
     let by_card = by_card.map(|(kind, flags)| (kind, if flags == 0 { 0 } else { flags | CKF_HW }));
     let by_host = private.iter().map(|key| (key.kind, kind_flags(&mechanism, key.kind)));
@@ -103,6 +114,28 @@ fn public_flags(mechanism: &Mechanism, key: &PublicKey) -> CK_FLAGS {
     kind_flags(mechanism, key.kind())
 }
 
+/// What the host does with a secret key and `mechanism`, as CKF_ bits.
+fn secret_flags(mechanism: &Mechanism, kind: SecretKind) -> CK_FLAGS {
+    let generates = matches!(mechanism, Mechanism::Generate(own) if *own == kind);
+    [
+        (check_cipher(mechanism, kind).is_ok(), CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP),
+        (check_mac(mechanism, kind).is_ok(), CKF_SIGN | CKF_VERIFY),
+        (generates, CKF_GENERATE),
+    ]
+    .into_iter()
+    .fold(0, |all, (can, flag)| if can { all | flag } else { all })
+}
+
+/// Shortest and longest secret key, AES in bytes and others in bits, as PKCS#11 3.2 6.7.7 and 6.13.2 have them; `None`
+/// where no secret key is used.
+fn secret_sizes(family: Family) -> Option<(u64, u64)> {
+    match family {
+        Family::Aes(_) | Family::Cmac { .. } | Family::Generate(SecretKind::Aes) => Some((16, 32)),
+        Family::Hmac { .. } | Family::Generate(_) => Some((8, 8 * secret::LONGEST_KEY)),
+        _ => None,
+    }
+}
+
 fn kind_flags(mechanism: &Mechanism, kind: KeyKind) -> CK_FLAGS {
     [
         (plan::check_verify(mechanism, kind).is_ok(), CKF_VERIFY),
@@ -133,6 +166,12 @@ fn sample(family: Family) -> Mechanism {
             public_data: Vec::new(),
         }),
         Family::Digest(hash) => Mechanism::Digest(hash),
+        Family::Aes(cipher) => Mechanism::Aes(Cipher::sample(cipher)),
+        Family::Cmac { general } => Mechanism::Mac { function: MacFunction::Cmac, length: general.then_some(1) },
+        Family::Hmac { hash, general } => {
+            Mechanism::Mac { function: MacFunction::Hmac(hash), length: general.then_some(1) }
+        }
+        Family::Generate(kind) => Mechanism::Generate(kind),
     }
 }
 

@@ -22,6 +22,10 @@ fn any_parameters(ckm: u64) -> Parameters {
             Parameters::Oaep { hash: CKM_SHA_1, mgf: CKG_MGF1_SHA1, source: CKZ_DATA_SPECIFIED, label: vec![] }
         }
         ParameterKind::Ecdh1 => ecdh_parameters(CKD_NULL, &[]),
+        ParameterKind::Gcm => Parameters::Gcm { iv: vec![0; 12], associated: vec![], tag_bits: 128 },
+        ParameterKind::Ctr => Parameters::Ctr { bits: 32, block: [0; 16] },
+        ParameterKind::Length => Parameters::Length(8),
+        ParameterKind::Bytes => Parameters::Bytes(vec![0; 16]),
         _ => Parameters::None,
     }
 }
@@ -33,8 +37,8 @@ fn each_mechanism_is_made_with_its_parameter_and_keeps_its_number() {
         assert_eq!(number(&made), *ckm);
         assert_eq!(TABLE.iter().filter(|row| row.0 == *ckm).count(), 1);
     }
-    assert_eq!(parameter_kind(CKM_AES_CBC), None);
-    assert_eq!(mechanism(CKM_AES_CBC, Parameters::None), Err(Error::MechanismInvalid));
+    assert_eq!(parameter_kind(CKM_DES3_CBC), None);
+    assert_eq!(mechanism(CKM_DES3_CBC, Parameters::None), Err(Error::MechanismInvalid));
     assert_eq!(mechanism(CKM_RSA_PKCS_KEY_PAIR_GEN, Parameters::None), Err(Error::MechanismInvalid));
 }
 
@@ -43,7 +47,8 @@ fn a_parameter_of_the_wrong_kind_is_refused() {
     for (ckm, _) in TABLE {
         let wanted = parameter_kind(*ckm).unwrap();
         assert_eq!(mechanism(*ckm, Parameters::Bytes(vec![0])), Err(Error::MechanismParamInvalid));
-        if !matches!(wanted, ParameterKind::None | ParameterKind::OptionalEddsa) {
+        let optional = [ParameterKind::None, ParameterKind::OptionalEddsa, ParameterKind::OptionalBytes];
+        if !optional.contains(&wanted) {
             assert_eq!(mechanism(*ckm, Parameters::None), Err(Error::MechanismParamInvalid));
         }
         if wanted != ParameterKind::Ecdh1 {
@@ -167,8 +172,8 @@ fn a_tokens_mechanisms_follow_from_its_keys() {
 #[test]
 fn an_empty_token_offers_what_its_card_supports_and_the_hashes() {
     let none = token_mechanisms(&[], [], &[]);
-    assert_eq!(none.len(), 5);
-    assert!(none.iter().all(|row| row.flags == CKF_DIGEST));
+    assert_eq!(none.iter().filter(|row| row.flags == CKF_DIGEST).count(), 5);
+    assert!(none.iter().all(|row| row.flags & CKF_HW == 0));
     let like = |kind| Supported { kind, abilities: key(kind).abilities };
     let supported = [like(KeyKind::Rsa { bits: 4096 }), like(KeyKind::Ed25519)];
     let held = [key(KeyKind::Rsa { bits: 1024 })];
@@ -183,4 +188,58 @@ fn what_only_the_host_computes_is_not_marked_as_hardware() {
     let rows = token_mechanisms(&[], [&public_key("1024")], &[]);
     let pkcs = rows.iter().find(|row| row.ckm == CKM_RSA_PKCS).unwrap();
     assert_eq!(pkcs.flags, CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_ENCRYPT | CKF_WRAP);
+}
+
+#[test]
+fn what_the_host_does_with_secret_keys_is_always_offered() {
+    let rows = token_mechanisms(&[], [], &[]);
+    let row = |ckm| rows.iter().find(|row| row.ckm == ckm).map(|row| (row.min_key, row.max_key, row.flags)).unwrap();
+    let cipher = CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP;
+    for ckm in [CKM_AES_ECB, CKM_AES_CBC, CKM_AES_CBC_PAD, CKM_AES_CTR, CKM_AES_GCM, CKM_AES_KEY_WRAP] {
+        assert_eq!(row(ckm), (16, 32, cipher), "{ckm:#x}");
+    }
+    for ckm in [CKM_AES_KEY_WRAP_PAD, CKM_AES_KEY_WRAP_KWP, CKM_AES_KEY_WRAP_PKCS7] {
+        assert_eq!(row(ckm), (16, 32, cipher), "{ckm:#x}");
+    }
+    assert_eq!(row(CKM_AES_CMAC), (16, 32, CKF_SIGN | CKF_VERIFY));
+    assert_eq!(row(CKM_SHA256_HMAC_GENERAL), (8, 524_288, CKF_SIGN | CKF_VERIFY));
+    assert_eq!(row(CKM_AES_KEY_GEN), (16, 32, CKF_GENERATE));
+    assert_eq!(row(CKM_GENERIC_SECRET_KEY_GEN), (8, 524_288, CKF_GENERATE));
+}
+
+#[test]
+fn a_secret_key_allows_what_its_type_is_for() {
+    let aes = mechanisms_for_secret(SecretKind::Aes);
+    assert!(aes.contains(&CKM_AES_GCM) && aes.contains(&CKM_AES_CMAC_GENERAL) && aes.contains(&CKM_AES_KEY_WRAP_KWP));
+    assert!(!aes.contains(&CKM_SHA256_HMAC));
+    assert_eq!(mechanisms_for_secret(SecretKind::Hmac(Hash::Sha1)), [CKM_SHA_1_HMAC, CKM_SHA_1_HMAC_GENERAL]);
+    let generic = mechanisms_for_secret(SecretKind::Generic);
+    assert!(generic.contains(&CKM_SHA512_HMAC) && !generic.contains(&CKM_AES_ECB));
+    assert!(mechanisms_for_secret(SecretKind::Other).is_empty());
+}
+
+#[test]
+fn parameters_of_secret_key_mechanisms_have_their_values() {
+    let invalid = Err(Error::MechanismParamInvalid);
+    for length in [0, 15, 17] {
+        assert_eq!(mechanism(CKM_AES_CBC, Parameters::Bytes(vec![0; length])), invalid);
+    }
+    for bits in [0, 129, u64::MAX] {
+        assert_eq!(mechanism(CKM_AES_CTR, Parameters::Ctr { bits, block: [0; 16] }), invalid);
+    }
+    let gcm = |iv: usize, tag_bits| {
+        mechanism(CKM_AES_GCM, Parameters::Gcm { iv: vec![0; iv], associated: vec![], tag_bits }).is_ok()
+    };
+    assert!(gcm(12, 128) && gcm(1, 96) && gcm(256, 32));
+    assert!(!gcm(0, 128) && !gcm(12, 0) && !gcm(12, 100) && !gcm(12, 88) && !gcm(12, 136));
+    for (ckm, most) in [(CKM_AES_CMAC_GENERAL, 16), (CKM_SHA_1_HMAC_GENERAL, 20), (CKM_SHA512_HMAC_GENERAL, 64)] {
+        assert!(mechanism(ckm, Parameters::Length(1)).is_ok() && mechanism(ckm, Parameters::Length(most)).is_ok());
+        assert_eq!(mechanism(ckm, Parameters::Length(0)), invalid);
+        assert_eq!(mechanism(ckm, Parameters::Length(most + 1)), invalid);
+    }
+    for (ckm, length) in [(CKM_AES_KEY_WRAP, 8), (CKM_AES_KEY_WRAP_PKCS7, 8), (CKM_AES_KEY_WRAP_KWP, 4)] {
+        assert!(mechanism(ckm, Parameters::None).is_ok());
+        assert!(mechanism(ckm, Parameters::Bytes(vec![1; length])).is_ok());
+        assert_eq!(mechanism(ckm, Parameters::Bytes(vec![1; length + 1])), invalid);
+    }
 }

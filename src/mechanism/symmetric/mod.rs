@@ -1,0 +1,119 @@
+//! Secret keys on the host: AES in its modes, and message authentication codes.
+//!
+//! The block cipher and the hashes are RustCrypto's. The modes are put together here, because Cryptoki leaves to the
+//! caller what those crates fix at compile time: the length of GCM's initialisation vector, the bits of CTR's
+//! counter, the initial value of a key wrap.
+
+mod aes;
+mod counter;
+mod decrypt;
+mod encrypt;
+mod gcm;
+mod key_wrap;
+mod mac;
+mod padding;
+
+use zeroize::Zeroizing;
+
+use super::{AesMode, Hash, MacFunction, Mechanism, Result};
+use crate::error::Error;
+use crate::secret::{LockedBytes, SecretBytes};
+
+pub use aes::check_value as aes_check_value;
+pub use decrypt::Decryptor;
+pub use encrypt::Encryptor;
+pub use mac::Mac;
+
+/// Length of an AES block in bytes.
+const BLOCK: usize = 16;
+/// Most bytes that a mechanism takes which needs all of its input at once.
+const LONGEST_WHOLE: usize = 1 << 30;
+
+/// What a secret value is a key for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SecretKind {
+    /// CKK_GENERIC_SECRET: any HMAC.
+    Generic,
+    /// CKK_AES.
+    Aes,
+    /// CKK_SHAn_HMAC.
+    Hmac(Hash),
+    /// A key that can be kept, wrapped and digested here, for use elsewhere.
+    Other,
+}
+
+/// A secret key on the host.
+#[derive(Debug)]
+pub struct SecretKey {
+    /// What it is for.
+    pub kind: SecretKind,
+    /// The key itself.
+    pub value: LockedBytes,
+}
+
+/// Whether a key of this kind encrypts, decrypts, wraps and unwraps by `mechanism`, and how.
+///
+/// `MechanismInvalid` for a mechanism that does nothing of it, `KeyTypeInconsistent` for one that wants another key.
+pub fn check_cipher(mechanism: &Mechanism, kind: SecretKind) -> Result<&AesMode> {
+    match mechanism {
+        Mechanism::Aes(mode) if kind == SecretKind::Aes => Ok(mode),
+        Mechanism::Aes(_) | Mechanism::RsaPkcs | Mechanism::RsaX509 | Mechanism::RsaOaep(_) => {
+            Err(Error::KeyTypeInconsistent)
+        }
+        _ => Err(Error::MechanismInvalid),
+    }
+}
+
+/// Whether a key of this kind signs and verifies by `mechanism`: the function and the length of the code in bytes.
+pub fn check_mac(mechanism: &Mechanism, kind: SecretKind) -> Result<(MacFunction, usize)> {
+    let Mechanism::Mac { function, length } = mechanism else {
+        let signs = !matches!(
+            mechanism,
+            Mechanism::Aes(_) | Mechanism::RsaOaep(_) | Mechanism::Ecdh1(_) | Mechanism::Digest(_) | Mechanism::Generate(_)
+        );
+        return Err(if signs { Error::KeyTypeInconsistent } else { Error::MechanismInvalid });
+    };
+    let fits = match (function, kind) {
+        (MacFunction::Cmac, SecretKind::Aes) | (MacFunction::Hmac(_), SecretKind::Generic) => true,
+        (MacFunction::Hmac(hash), SecretKind::Hmac(own)) => *hash == own,
+        _ => false,
+    };
+    if !fits {
+        return Err(Error::KeyTypeInconsistent);
+    }
+    Ok((*function, length.unwrap_or(function.output_len())))
+}
+
+impl MacFunction {
+    /// Length of the whole code in bytes.
+    pub fn output_len(self) -> usize {
+        match self {
+            Self::Cmac => BLOCK,
+            Self::Hmac(hash) => hash.output_len(),
+        }
+    }
+}
+
+/// The message and its `part` in memory of its own, so that nothing unwiped stays behind where a buffer grows.
+fn joined(one: &[u8], other: &[u8]) -> SecretBytes {
+    let mut both = Zeroizing::new(Vec::with_capacity(one.len().saturating_add(other.len())));
+    both.extend_from_slice(one);
+    both.extend_from_slice(other);
+    both
+}
+
+/// Adds `part` to what is collected, which at least doubles its memory when it has to move.
+fn collect(bytes: &mut SecretBytes, part: &[u8], refusal: Error) -> Result<()> {
+    let length = bytes.len().checked_add(part.len()).filter(|length| *length <= LONGEST_WHOLE).ok_or(refusal)?;
+    if length > bytes.capacity() {
+        let mut grown = Zeroizing::new(Vec::new());
+        grown.try_reserve_exact(length.max(bytes.capacity().saturating_mul(2))).map_err(|_| Error::HostMemory)?;
+        grown.extend_from_slice(bytes);
+        *bytes = grown;
+    }
+    bytes.extend_from_slice(part);
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
