@@ -22,6 +22,7 @@ mod files;
 mod key;
 mod operation;
 mod pin;
+mod provision;
 mod rsa_key;
 mod security_environment;
 mod status;
@@ -30,6 +31,8 @@ mod tlv;
 use crate::card::{Atr, VirtualCard, historical_bytes};
 
 use application::Application;
+
+pub use provision::{MyEidKey, MyEidKeyKind, MyEidLayout, PIN, PUK, ProvisionedMyEid, SO_PIN, SO_PUK, provision_myeid};
 
 /// The application identifier of PKCS#15 (PKCS #15 v1.1 5.4.1).
 pub const MYEID_AID: [u8; 12] = [0xA0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4B, 0x43, 0x53, 0x2D, 0x31, 0x35];

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `PCSCLITE_CSOCK_NAME` | the socket of the private pcscd |
 //! | `CARDEA_MODULE` | the module, as the script `tests/with-token` sets it |
-//! | `CARDEA_PIN`, `CARDEA_SO_PIN` | the card's PIN and PUK |
+//! | `CARDEA_PIN`, `CARDEA_SO_PIN` | the card's PIN and, of PIV, PUK, of MyEID, security officer's PIN |
 //! | `CARDEA_APDU_LOG` | the file with one line for each command to the card; a path that is set already is kept |
 //! | `CARDEA_BENCH_DIR` | a directory with `ca.pem` and the card's certificates, removed at the end |
 //!
@@ -23,7 +23,7 @@ use std::thread;
 
 use cardea_harness::bench::Bench;
 use cardea_harness::card::VirtualCard;
-use cardea_harness::myeid::{MyEidCard, MyEidOptions};
+use cardea_harness::myeid::{MyEidCard, MyEidLayout, MyEidOptions, provision_myeid};
 use cardea_harness::piv::{PivCard, PivOptions};
 use cardea_harness::provision::{Authority, Layout, provision};
 use cardea_harness::reader::VirtualReader;
@@ -53,7 +53,7 @@ struct Token {
 }
 
 /// The first is the one that examples use.
-const CARDS: [Choice; 5] = [
+const CARDS: [Choice; 9] = [
     Choice {
         name: "piv",
         description: "PIV, extended APDUs: 9A RSA-2048, 9C P-256, 9D RSA-2048, 9E P-256",
@@ -75,6 +75,26 @@ const CARDS: [Choice; 5] = [
         make: || piv(PivOptions::extended(), &Layout::elliptic()),
     },
     Choice {
+        name: "myeid",
+        description: "MyEID 4.5: RSA-2048, P-256, P-384, AES-256",
+        make: || myeid(MyEidOptions::default(), &MyEidLayout::standard()),
+    },
+    Choice {
+        name: "myeid-channels",
+        description: "the same with four logical channels",
+        make: || myeid(MyEidOptions::with_channels(), &MyEidLayout::standard()),
+    },
+    Choice {
+        name: "myeid-varied",
+        description: "MyEID 4.5: RSA-4096, P-521, P-192, a key with user consent, AES-128, 3DES",
+        make: || myeid(MyEidOptions::default(), &MyEidLayout::varied()),
+    },
+    Choice {
+        name: "myeid-old",
+        description: "MyEID 4.0.1 with the keys of myeid: no session objects, no command chaining",
+        make: || myeid(MyEidOptions::old(), &MyEidLayout::standard()),
+    },
+    Choice {
         name: "myeid-blank",
         description: "MyEID 4.5 as it leaves the factory: no PIN, no file system",
         make: blank_myeid,
@@ -88,6 +108,17 @@ fn piv(options: PivOptions, layout: &Layout) -> Token {
         card: Box::new(card),
         pin: provisioned.pin.clone(),
         so_pin: provisioned.puk.clone(),
+        write_pem: Box::new(move |directory| provisioned.write_pem(directory)),
+    }
+}
+
+fn myeid(options: MyEidOptions, layout: &MyEidLayout) -> Token {
+    let mut card = MyEidCard::new(options);
+    let provisioned = provision_myeid(&mut card, layout, &Authority::default());
+    Token {
+        card: Box::new(card),
+        pin: provisioned.pin.clone(),
+        so_pin: provisioned.so_pin.clone(),
         write_pem: Box::new(move |directory| provisioned.write_pem(directory)),
     }
 }
