@@ -80,7 +80,8 @@ impl CommandLayer {
         }
     }
 
-    /// CHANGE REFERENCE DATA of the PIN: a wrong PIN is 63CX (SP 800-73-4 part 2 3.2.2); the application says 6300.
+    /// CHANGE REFERENCE DATA of the PIN: a wrong PIN is 63CX and ends the verified state (SP 800-73-4 part 2 3.2.2);
+    /// the application says 6300, and with the PIN verified it would answer the question for the counter with 9000.
     fn change_pin(&mut self, application: &mut dyn Running, change: &Command) -> Option<Answer> {
         let answer = application.call(change)?;
         if answer.is_success() {
@@ -89,6 +90,7 @@ impl CommandLayer {
         if answer.status != 0x6300 {
             return Some(answer);
         }
+        application.call(&command(0x20, 0xFF, 0x80, Vec::new()))?;
         let retries = application.call(&command(0x20, 0x00, 0x80, Vec::new()))?;
         Some(match retries.status {
             0x63C0 => Answer::status(status::AUTHENTICATION_METHOD_BLOCKED),
