@@ -1,7 +1,7 @@
 //! The application on the card: found, and its directory read (PKCS#15 5.7, ISO 7816-15 7).
 
-use super::binary::{read_file, read_record};
 use super::application_template::ApplicationTemplate;
+use super::binary::{read_file, read_record};
 use super::certificate::CertificateEntry;
 use super::data::DataEntry;
 use super::directory_file::DirectoryFile;
@@ -95,8 +95,8 @@ impl Application {
         }
     }
 
-    /// The application on a card of which nothing is known: by its AID, by EF.DIR, at its customary DF. At most 6
-    /// commands without EF.DIR's records.
+    /// The application on a card of which nothing is known: by its AID, by EF.DIR, at its customary DF. At most 8
+    /// commands, and what the length of EF.DIR costs.
     pub fn find(channel: &mut Channel<'_>) -> Result<Option<Self>, CardError> {
         if let Some(application) = Self::select(channel, AID)? {
             return Ok(Some(application));
@@ -200,10 +200,7 @@ impl Directory {
 
 /// Reads EF.DIR, which has records or is one string of bytes.
 pub fn read_dir(channel: &mut Channel<'_>) -> Result<DirectoryFile<ApplicationTemplate>, CardError> {
-    let control = match select_file(channel, EF_DIR) {
-        Ok(answer) => FileControl::parse(&answer),
-        Err(error) => return Err(error),
-    };
+    let control = FileControl::parse(&select_file(channel, EF_DIR)?);
     if !control.has_records() {
         let size = control.size.filter(|&size| size > 0);
         match read_file(channel, 0, size, super::directory_file::is_complete) {

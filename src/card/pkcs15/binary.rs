@@ -81,7 +81,9 @@ fn unwrapped(answer: &[u8]) -> Result<SecretBytes, CardError> {
         return Ok(Zeroizing::new(Vec::new()));
     }
     let content = Reader::new(answer).expect(DISCRETIONARY);
-    content.map(|bytes| Zeroizing::new(bytes.to_vec())).map_err(|_| CardError::Malformed { what: "answer to READ BINARY" })
+    content
+        .map(|bytes| Zeroizing::new(bytes.to_vec()))
+        .map_err(|_| CardError::Malformed { what: "answer to READ BINARY" })
 }
 
 /// Reads the current EF from `offset` on: `size` bytes where it is known, else to its end, and no further than

@@ -4,8 +4,6 @@ use cardea_apdu::{Tag, Tlv};
 
 use super::der::{BOOLEAN, Encoder, INTEGER, OCTET_STRING, SEQUENCE, context_constructed, single};
 use super::object::{Common, Entry, EntryError, ObjectValue, Parts, SubClass, assemble};
-use crate::card::Certificate;
-use crate::card::key::PublicKey;
 
 /// `issuer [0]`.
 const ISSUER: Tag = context_constructed(0);
@@ -47,11 +45,6 @@ impl CertificateEntry {
             serial: Vec::new(),
             extensions: Vec::new(),
         }
-    }
-
-    /// The certificate in the contract's terms, with its content and its public key.
-    pub fn certificate(&self, der: Vec<u8>, public: Option<PublicKey>) -> Certificate {
-        Certificate { id: self.id.clone(), label: self.common.label.clone(), der, public }
     }
 }
 

@@ -3,9 +3,7 @@
 use cardea_apdu::{Tag, Tlv};
 
 use super::der::{Encoder, Fields, OBJECT_IDENTIFIER, SEQUENCE, UTF8_STRING, context_constructed};
-use super::flags::ObjectFlags;
 use super::object::{Common, Entry, EntryError, ObjectValue, Parts, SubClass, assemble};
-use crate::card::{Data, DataReference};
 
 /// `oidDO [1]`.
 const OID_OBJECT: Tag = context_constructed(1);
@@ -39,18 +37,6 @@ impl DataEntry {
             value,
         }
     }
-
-    /// The object in the contract's terms.
-    pub fn data(&self, reference: DataReference, value: Option<Vec<u8>>) -> Data {
-        Data {
-            reference,
-            label: self.common.label.clone(),
-            application: self.application.clone(),
-            object_id: self.oid.clone().unwrap_or_else(|| self.application_oid.clone()),
-            value,
-            private: self.common.flags.contains(ObjectFlags::PRIVATE),
-        }
-    }
 }
 
 impl Entry for DataEntry {
@@ -81,7 +67,8 @@ impl Entry for DataEntry {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let class = Encoder::new().text(UTF8_STRING, &self.application).raw(&self.application_oid).raw(&self.extensions);
+        let class =
+            Encoder::new().text(UTF8_STRING, &self.application).raw(&self.application_oid).raw(&self.extensions);
         let (tag, kind) = match &self.oid {
             Some(oid) => (OID_OBJECT, Encoder::new().nested(SEQUENCE, self.value.encode_to(Encoder::new().raw(oid)))),
             None => (SEQUENCE, self.value.encode_to(Encoder::new())),

@@ -181,7 +181,7 @@ pub(super) fn bits(value: &[u8]) -> Result<u32, Malformed> {
 
 /// A point in time as its characters.
 fn time(value: &[u8]) -> Result<String, Malformed> {
-    let plausible = value.len() <= TIME_MAX && value.iter().all(u8::is_ascii_graphic);
+    let plausible = (1..=TIME_MAX).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
     if plausible { Ok(text(value)) } else { Err(Malformed) }
 }
 
@@ -229,7 +229,9 @@ impl Encoder {
         let bytes = number.to_be_bytes();
         let redundant = bytes
             .windows(2)
-            .take_while(|pair| matches!(pair, [0x00, next] if next & 0x80 == 0) || matches!(pair, [0xFF, next] if next & 0x80 != 0))
+            .take_while(|pair| {
+                matches!(pair, [0x00, next] if next & 0x80 == 0) || matches!(pair, [0xFF, next] if next & 0x80 != 0)
+            })
             .count();
         self.field(tag, bytes.get(redundant..).unwrap_or_default())
     }

@@ -56,7 +56,7 @@ impl FileControl {
 
     /// Whether the file holds records and not bytes (ISO 7816-4 7.4.5).
     pub fn has_records(&self) -> bool {
-        self.descriptor.is_some_and(|byte| byte & 0xC0 == 0 && byte & 0x38 != 0x38 && matches!(byte & 0x07, 2..=7))
+        self.descriptor.is_some_and(|byte| byte & 0x80 == 0 && byte & 0x38 != 0x38 && matches!(byte & 0x07, 2..=7))
     }
 }
 

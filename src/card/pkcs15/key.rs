@@ -9,7 +9,6 @@ use super::der::{
 };
 use super::flags::{AccessFlags, KeyUsage};
 use super::object::ObjectValue;
-use crate::card::Usage;
 use crate::card::key::{Curve, KeyKind, RSA_MAX_BITS, RSA_MIN_BITS};
 
 /// `endDate [0]`.
@@ -68,17 +67,6 @@ impl KeyAttributes {
     /// Generated on the card; `None` where the entry does not say.
     pub fn local(&self) -> Option<bool> {
         self.access.map(|access| access.contains(AccessFlags::LOCAL))
-    }
-
-    /// The uses in the contract's terms.
-    pub fn contract_usage(&self) -> Usage {
-        let any = |bits| self.usage.intersects(bits);
-        Usage {
-            sign: any(KeyUsage::SIGN | KeyUsage::SIGN_RECOVER | KeyUsage::NON_REPUDIATION),
-            decrypt: any(KeyUsage::DECRYPT),
-            unwrap: any(KeyUsage::UNWRAP),
-            derive: any(KeyUsage::DERIVE),
-        }
     }
 
     pub(super) fn decode(mut fields: Fields<'_>) -> Result<Self, Malformed> {

@@ -5,8 +5,7 @@ use cardea_apdu::Tlv;
 use super::der::{Encoder, Malformed, SEQUENCE};
 use super::key::{KeyAlgorithm, KeyAttributes, PairAttributes, subject};
 use super::object::{Common, Entry, EntryError, ObjectValue, Parts, SubClass, assemble};
-use crate::card::key::{KeyKind, PublicKey};
-use crate::card::{Abilities, KeyReference, PrivateKey};
+use crate::card::key::KeyKind;
 
 /// An entry of PrKDF.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,28 +130,6 @@ impl PrivateKeyEntry {
     /// Algorithm and size, as far as the entry tells.
     pub fn kind(&self) -> Option<KeyKind> {
         self.attributes.kind(self.algorithm)
-    }
-
-    /// The key in the contract's terms; what the entry cannot tell comes from the driver.
-    pub fn private_key(
-        &self,
-        reference: KeyReference,
-        kind: KeyKind,
-        public: Option<PublicKey>,
-        abilities: Abilities,
-    ) -> PrivateKey {
-        PrivateKey {
-            reference,
-            id: self.key.id.clone(),
-            label: self.common.label.clone(),
-            kind,
-            public,
-            subject: self.subject.clone(),
-            abilities,
-            usage: self.key.contract_usage(),
-            authentication: self.common.authentication(),
-            local: self.key.local(),
-        }
     }
 }
 

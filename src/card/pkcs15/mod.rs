@@ -13,6 +13,7 @@ pub mod application;
 pub mod application_template;
 pub mod binary;
 pub mod certificate;
+mod contract;
 pub mod data;
 mod der;
 pub mod directory_file;
@@ -42,3 +43,6 @@ pub use path::{Location, Path};
 pub use pin::{PinEntry, PinType};
 pub use secret_key::{SecretKeyAlgorithm, SecretKeyEntry};
 pub use token_info::{AlgorithmInfo, TokenInfo};
+
+#[cfg(test)]
+mod tests;

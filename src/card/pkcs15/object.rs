@@ -7,7 +7,6 @@ use super::der::{
 };
 use super::flags::ObjectFlags;
 use super::path::Path;
-use crate::card::Authentication;
 
 /// `subClassAttributes [0]`.
 const SUB_CLASS: Tag = context_constructed(0);
@@ -54,16 +53,6 @@ pub struct Common {
 }
 
 impl Common {
-    /// When use wants the PIN. Every consent, whatever its count, is asked before each use.
-    pub fn authentication(&self) -> Authentication {
-        match (self.user_consent, &self.auth_id) {
-            (Some(1..), _) => Authentication::Always,
-            (_, Some(_)) => Authentication::Once,
-            (_, None) if self.flags.contains(ObjectFlags::PRIVATE) => Authentication::Once,
-            (_, None) => Authentication::Never,
-        }
-    }
-
     fn decode(content: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Fields::new(content);
         Ok(Self {
@@ -116,6 +105,7 @@ impl ObjectValue {
 
     pub(super) fn encode_to(&self, encoder: Encoder) -> Encoder {
         match self {
+            Self::Path(path) if *path == Path::default() => encoder.field(SEQUENCE, &[]),
             Self::Path(path) => path.encode_to(encoder),
             Self::Direct(content) => encoder.field(DIRECT, content),
             Self::Other(encoded) => encoder.raw(encoded),

@@ -122,7 +122,12 @@ impl PinEntry {
 
     /// Lengths in the contract's terms. The counters are the card's to tell.
     pub fn description(&self) -> PinDescription {
-        PinDescription { min_length: bounded(self.min_length), max_length: self.longest(), retries: None, max_retries: None }
+        PinDescription {
+            min_length: bounded(self.min_length),
+            max_length: self.longest(),
+            retries: None,
+            max_retries: None,
+        }
     }
 
     /// The reference data that this PIN becomes. Nothing is sent if its length or characters cannot be taken.

@@ -115,6 +115,7 @@ impl Entry for SecretKeyEntry {
         let sub_class = Encoder::new().integer_if_some(INTEGER, self.length).raw(&self.length_extensions);
         let value = Encoder::new().optional(self.value.as_ref(), |encoder, value| value.encode_to(encoder));
         let kind = Encoder::new().nested(SEQUENCE, value.raw(&self.extensions));
-        assemble(self.algorithm.tag(), &self.common, self.key.encode(), SubClass::Bare(sub_class), kind)
+        let sub_class = if self.length.is_some() { SubClass::Bare(sub_class) } else { SubClass::Sequence(sub_class) };
+        assemble(self.algorithm.tag(), &self.common, self.key.encode(), sub_class, kind)
     }
 }

@@ -4,8 +4,8 @@ use cardea_apdu::tlv::Reader;
 use cardea_apdu::{Tag, Tlv};
 
 use super::der::{
-    Encoder, Fields, GENERALIZED_TIME, INTEGER, Malformed, OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE,
-    UTF8_STRING, context, context_constructed,
+    Encoder, Fields, GENERALIZED_TIME, INTEGER, Malformed, OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, UTF8_STRING,
+    context, context_constructed,
 };
 use super::flags::{Operations, TokenFlags};
 use crate::card::CardError;
@@ -200,4 +200,3 @@ fn algorithms(content: &[u8]) -> Result<Vec<AlgorithmInfo>, Malformed> {
     list.end()?;
     Ok(algorithms)
 }
-
