@@ -42,7 +42,9 @@ fn parse(path: &Path) -> Result<ReaderProfile, Box<dyn Error>> {
 
 /// The profile as a Rust expression. `{:?}` writes strings, numbers and plain enums as Rust reads them.
 fn entry(profile: &ReaderProfile) -> String {
-    let ids = list(profile.ids.iter().map(|id| format!("UsbId {{ vendor: {:#06x}, product: {:#06x} }}", id.vendor, id.product)));
+    let ids = list(
+        profile.ids.iter().map(|id| format!("UsbId {{ vendor: {:#06x}, product: {:#06x} }}", id.vendor, id.product)),
+    );
     let names = texts(&profile.names);
     let faults = list(profile.faults.iter().map(fault));
     format!(

@@ -63,7 +63,8 @@ impl Limits {
     /// Part 10 does not tell TPDU level from extended APDU level. So without a profile that says extended APDU, T=0
     /// carries short commands only.
     pub fn within(mut self, profile: Option<&ReaderProfile>, t1: bool) -> Self {
-        let carried = profile.and_then(|profile| profile.exchange).unwrap_or(Exchange::Tpdu).carries_extended_length(t1);
+        let carried =
+            profile.and_then(|profile| profile.exchange).unwrap_or(Exchange::Tpdu).carries_extended_length(t1);
         let denied = profile.is_some_and(|profile| !profile.allows(Ability::ExtendedLength));
         if denied || !carried {
             self.extended = Extended::No;
@@ -86,7 +87,9 @@ impl Limits {
     /// Whether `command` may be sent in extended form: its data fit, and no answer to it is longer than the reader
     /// carries. (A card gives longer ones to short commands in pieces.)
     pub fn allow_extended(&self, command: &Command) -> bool {
-        self.extended != Extended::No && command.data_bytes().len() <= self.data && command.expected().unwrap_or(0) <= self.answer
+        self.extended != Extended::No
+            && command.data_bytes().len() <= self.data
+            && command.expected().unwrap_or(0) <= self.answer
     }
 
     /// An extended exchange worked.

@@ -109,7 +109,8 @@ impl TryFrom<String> for UsbId {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let half = |text: &str| u16::from_str_radix(text, 16).ok().filter(|_| text.len() == 4 && !text.starts_with('+'));
+        let half =
+            |text: &str| u16::from_str_radix(text, 16).ok().filter(|_| text.len() == 4 && !text.starts_with('+'));
         text.split_once(':')
             .and_then(|(vendor, product)| Some(Self { vendor: half(vendor)?, product: half(product)? }))
             .ok_or_else(|| format!("{text:?} is no USB id: write vvvv:pppp in hexadecimal"))
@@ -144,7 +145,8 @@ impl TryFrom<Unchecked> for ReaderProfile {
     type Error = &'static str;
 
     fn try_from(file: Unchecked) -> Result<Self, &'static str> {
-        let Unchecked { family, ids, names, exchange, largest_command, largest_response, pin_pad, mechanics, faults } = file;
+        let Unchecked { family, ids, names, exchange, largest_command, largest_response, pin_pad, mechanics, faults } =
+            file;
         if ids.is_empty() && names.iter().all(|name| name.trim_matches('*').is_empty()) {
             return Err("neither ids nor names say which readers are meant");
         }

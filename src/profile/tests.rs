@@ -85,7 +85,9 @@ fn an_overlong_file_is_not_read_to_its_end() {
 fn an_earlier_folder_goes_before_a_later_one_and_both_before_what_is_built_in() {
     let folder = tempfile_folder();
     let [user, system] = ["user", "system"].map(|name| folder.join(name));
-    for (place, family, ids) in [(&user, "user's", "['076b:3031']"), (&system, "system's", "['076b:3031', '076b:3a21']")] {
+    for (place, family, ids) in
+        [(&user, "user's", "['076b:3031']"), (&system, "system's", "['076b:3031', '076b:3a21']")]
+    {
         fs::create_dir(place).unwrap();
         fs::write(place.join("x.toml"), format!("family = \"{family}\"\nids = {ids}\n")).unwrap();
     }
@@ -117,8 +119,13 @@ fn a_fault_denies_what_it_names_and_nothing_else() {
 #[test]
 fn extended_length_needs_apdus_or_blocks() {
     use Exchange as E;
-    let table = [(E::Character, false, false), (E::Short, false, false), (E::Tpdu, false, true), (E::Extended, true, true)];
+    let table =
+        [(E::Character, false, false), (E::Short, false, false), (E::Tpdu, false, true), (E::Extended, true, true)];
     for (exchange, t0, t1) in table {
-        assert_eq!((exchange.carries_extended_length(false), exchange.carries_extended_length(true)), (t0, t1), "{exchange:?}");
+        assert_eq!(
+            (exchange.carries_extended_length(false), exchange.carries_extended_length(true)),
+            (t0, t1),
+            "{exchange:?}"
+        );
     }
 }

@@ -79,7 +79,10 @@ fn interface(file: &str, section: &str) -> Interface {
     let vendor = hexadecimal(section.split_whitespace().next().unwrap());
     Interface {
         file: file.to_owned(),
-        id: UsbId { vendor: u16::try_from(vendor).unwrap(), product: u16::try_from(hexadecimal(&first("idProduct"))).unwrap() },
+        id: UsbId {
+            vendor: u16::try_from(vendor).unwrap(),
+            product: u16::try_from(hexadecimal(&first("idProduct"))).unwrap(),
+        },
         firmware: first("bcdDevice"),
         protocol: first("bInterfaceProtocol").parse().unwrap(),
         // Two halves of 16 bits, of which the upper is reserved.

@@ -21,7 +21,8 @@ pub const WITHOUT_PIN_PAD: [(u16, u16); 11] = [
     (0x0BF8, 0x1024),
 ];
 /// The chip of HID Global, which libccid drives as an extended APDU reader whatever it announces.
-const CHAINING_CHIP: [(u16, u16); 5] = [(0x076B, 0x3A21), (0x076B, 0x3031), (0x076B, 0x6632), (0x046A, 0x00A7), (0x0BF8, 0x1024)];
+const CHAINING_CHIP: [(u16, u16); 5] =
+    [(0x076B, 0x3A21), (0x076B, 0x3031), (0x076B, 0x6632), (0x046A, 0x00A7), (0x0BF8, 0x1024)];
 /// Cherry KC 1000 SC, of which firmware 1.00 is driven so too.
 const KC_1000_SC: (u16, u16) = (0x046A, 0x00A1);
 /// bInterfaceProtocol of ICCD version B.
@@ -47,12 +48,18 @@ impl Driver {
     pub fn tells(self, interface: &Interface) -> Told {
         let (features, pin_support) = match self {
             Self::Believing => (interface.features, interface.pin_support),
-            Self::Libccid => (libccid_features(interface), if WITHOUT_PIN_PAD.contains(&pair(interface.id)) { 0 } else { interface.pin_support }),
+            Self::Libccid => (
+                libccid_features(interface),
+                if WITHOUT_PIN_PAD.contains(&pair(interface.id)) { 0 } else { interface.pin_support },
+            ),
         };
         // libccid says "64 KiB" for every level that could carry extended length, 0 for short APDUs.
         let size = if features & (EXTENDED_APDU | TPDU) == 0 { 0 } else { 0x1_0000 };
         let UsbId { vendor, product } = interface.id;
-        Told { properties: Properties { max_apdu_data_size: Some(size), vendor: Some(vendor), product: Some(product) }, pin_support }
+        Told {
+            properties: Properties { max_apdu_data_size: Some(size), vendor: Some(vendor), product: Some(product) },
+            pin_support,
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use cardea_pkcs11::profile::{Exchange, Mechanics, PinPad, Profiles, ReaderProfile, UsbId};
 
-use super::descriptor::{EXCHANGE_LEVEL, EXTENDED_APDU, Interface, PIN_MODIFY, PIN_VERIFY, SHORT_APDU, TPDU, folder, interfaces};
+use super::descriptor::{
+    EXCHANGE_LEVEL, EXTENDED_APDU, Interface, PIN_MODIFY, PIN_VERIFY, SHORT_APDU, TPDU, folder, interfaces,
+};
 
 fn exchange(interface: &Interface) -> Exchange {
     match interface.features & EXCHANGE_LEVEL {
@@ -67,7 +69,9 @@ fn no_reader_has_two_profiles_and_every_profile_has_a_name_of_its_own() {
 #[test]
 fn every_profile_file_is_in_the_table() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("reader-profiles");
-    let files = fs::read_dir(sources).unwrap().filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "toml"));
+    let files = fs::read_dir(sources)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "toml"));
     assert_eq!(files.count(), Profiles::default().iter().count());
 }
 
@@ -87,7 +91,11 @@ fn every_fault_has_evidence_and_what_it_quotes_is_there() {
                     (Some(_), None) => {}
                     (None, _) => {
                         let public = ["https://", "http://", "libccid, ", "OpenSC, ", "OpenSCDP, "];
-                        assert!(public.iter().any(|start| evidence.starts_with(start)), "{}: {evidence}", profile.family);
+                        assert!(
+                            public.iter().any(|start| evidence.starts_with(start)),
+                            "{}: {evidence}",
+                            profile.family
+                        );
                     }
                 }
             }

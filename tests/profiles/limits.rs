@@ -6,7 +6,9 @@ use cardea_apdu::{Capabilities, Command};
 use cardea_pkcs11::channel::limits::Limits;
 use cardea_pkcs11::profile::{Ability, Profiles};
 
-use super::descriptor::{EXCHANGE_LEVEL, EXTENDED_APDU, Interface, PIN_MODIFY, PIN_VERIFY, SHORT_APDU, TPDU, interfaces};
+use super::descriptor::{
+    EXCHANGE_LEVEL, EXTENDED_APDU, Interface, PIN_MODIFY, PIN_VERIFY, SHORT_APDU, TPDU, interfaces,
+};
 use super::driver::{Driver, WITHOUT_PIN_PAD};
 
 /// Header of a CCID message (CCID 1.1 6.1).
@@ -85,7 +87,12 @@ fn extended_length_is_used_where_descriptor_and_protocol_carry_it_and_nowhere_el
                 (promised, allowed) => promised == allowed,
             };
             if !right {
-                faults.push(format!("{} {} {driver:?} T={}: promised {promised}, used {allowed}", interface.file, interface.id, u8::from(t1)));
+                faults.push(format!(
+                    "{} {} {driver:?} T={}: promised {promised}, used {allowed}",
+                    interface.file,
+                    interface.id,
+                    u8::from(t1)
+                ));
             }
         }
     }
@@ -136,7 +143,11 @@ fn a_pin_pad_is_used_if_the_reader_has_one_and_no_fault_denies_it() {
             }
         }
         if interface.pin_support != 0 {
-            if without { denied.insert(pair) } else { pads.insert(pair) };
+            if without {
+                denied.insert(pair)
+            } else {
+                pads.insert(pair)
+            };
         }
     }
     assert!(pads.len() > 70 && denied.len() >= 9, "{} pads, {} denied", pads.len(), denied.len());

@@ -39,10 +39,17 @@ const TAIL: &str = "\nLABEL=\"cardea_end\"\n";
 
 fn generate() -> String {
     let profiles = Profiles::default();
-    let known: BTreeMap<UsbId, _> = profiles.iter().flat_map(|profile| profile.ids.iter().map(move |id| (*id, profile))).collect();
+    let known: BTreeMap<UsbId, _> =
+        profiles.iter().flat_map(|profile| profile.ids.iter().map(move |id| (*id, profile))).collect();
     let mut text = HEAD.to_owned();
     for (id, profile) in &known {
-        writeln!(text, "{}, ENV{{ID_SMARTCARD_READER}}=\"1\", ENV{{CARDEA_READER}}=\"{}\"", attributes(*id), profile.family).unwrap();
+        writeln!(
+            text,
+            "{}, ENV{{ID_SMARTCARD_READER}}=\"1\", ENV{{CARDEA_READER}}=\"{}\"",
+            attributes(*id),
+            profile.family
+        )
+        .unwrap();
     }
     text.push_str(ACCESS);
     for (id, _) in known.iter().filter(|(_, profile)| !profile.allows(Ability::Autosuspend)) {
@@ -71,7 +78,9 @@ fn tokens(line: &str) -> Result<Vec<Token<'_>>, String> {
         let name = rest.find(|c: char| !c.is_ascii_uppercase() && c != '_').ok_or("no operator")?;
         let (key, after) = rest.split_at(name);
         let (attribute, after) = match after.strip_prefix('{') {
-            Some(inside) => inside.split_once('}').map(|(attribute, after)| (Some(attribute), after)).ok_or("open brace")?,
+            Some(inside) => {
+                inside.split_once('}').map(|(attribute, after)| (Some(attribute), after)).ok_or("open brace")?
+            }
             None => (None, after),
         };
         let quote = after.find('"').ok_or("no value")?;
@@ -108,7 +117,10 @@ fn judge(token: &Token<'_>) -> Result<(), String> {
 }
 
 fn rules(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines().enumerate().map(|(index, line)| (index + 1, line)).filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+    text.lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line))
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
 #[test]
@@ -118,7 +130,10 @@ fn the_rules_are_what_the_profiles_make_of_them() {
         fs::write(path(), &generated).unwrap();
     }
     let written = fs::read_to_string(path()).unwrap();
-    assert!(written == generated, "udev/70-cardea.rules is not of these profiles: run with UPDATE_GOLDEN=1 and look at the difference");
+    assert!(
+        written == generated,
+        "udev/70-cardea.rules is not of these profiles: run with UPDATE_GOLDEN=1 and look at the difference"
+    );
 }
 
 #[test]
@@ -135,7 +150,10 @@ fn udev_understands_every_rule() {
         labels.extend(values("LABEL").map(|label| (number, label)));
     }
     assert_eq!(labels.len(), 1);
-    assert!(jumps.iter().all(|(number, label)| labels.iter().any(|(place, name)| name == label && place > number)), "{jumps:?}");
+    assert!(
+        jumps.iter().all(|(number, label)| labels.iter().any(|(place, name)| name == label && place > number)),
+        "{jumps:?}"
+    );
 }
 
 #[test]
