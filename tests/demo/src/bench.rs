@@ -16,16 +16,15 @@ use crate::{Result, module};
 
 /// How often a warm operation is measured; the middle one counts.
 const ROUNDS: usize = 21;
-/// Where Debian has OpenSC's module.
-const OPENSC: &str = "/usr/lib/x86_64-linux-gnu/pkcs11/opensc-pkcs11.so";
+/// OpenSC's module, below a directory of libraries.
+const OPENSC: &str = "pkcs11/opensc-pkcs11.so";
 
 type Row = (&'static str, Cost);
 
 /// Measures the module, and OpenSC's where that is installed.
 pub(crate) fn bench() -> Result<ExitCode> {
-    let opensc = PathBuf::from(OPENSC);
     let ours = measure(&module()?)?;
-    let theirs = if opensc.exists() { measure(&opensc)? } else { Vec::new() };
+    let theirs = opensc().map(|opensc| measure(&opensc)).transpose()?.unwrap_or_default();
     println!("{:<34}{:>20}{:>20}", "", "Cardea", if theirs.is_empty() { "" } else { "OpenSC" });
     println!("{:<34}{:>20}{:>20}", "", "commands     ms", if theirs.is_empty() { "" } else { "commands     ms" });
     for (index, (name, cost)) in ours.iter().enumerate() {
@@ -33,6 +32,15 @@ pub(crate) fn bench() -> Result<ExitCode> {
         println!("{name:<34}{}{other}", column(*cost));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// OpenSC's module in `/usr/lib` or, as Debian has it, in the directory of the architecture.
+fn opensc() -> Option<PathBuf> {
+    let architectures = std::fs::read_dir("/usr/lib").ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    std::iter::once(PathBuf::from("/usr/lib"))
+        .chain(architectures)
+        .map(|path| path.join(OPENSC))
+        .find(|path| path.exists())
 }
 
 fn column(cost: Cost) -> String {

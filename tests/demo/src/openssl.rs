@@ -27,11 +27,12 @@ impl<'a> Openssl<'a> {
         Ok(output)
     }
 
-    /// The certificate's subject.
+    /// The certificate's subject, from the common name on.
     pub(crate) fn subject(&self, certificate: &Path) -> Result<String> {
         let line =
             self.run(&["x509", "-noout", "-subject", "-nameopt", "oneline,-space_eq", "-in", text(certificate)?])?;
-        Ok(line.trim().trim_start_matches("subject=").to_owned())
+        let subject = line.trim().trim_start_matches("subject=");
+        Ok(subject.find("CN=").map_or(subject, |start| &subject[start..]).to_owned())
     }
 
     /// What the certificate's key is, such as `RSA 2048`.

@@ -3,7 +3,7 @@
 use crate::meter::Cost;
 
 /// Where what happened begins.
-const MARGIN: usize = 44;
+const MARGIN: usize = 42;
 
 /// Numbers the steps and adds up what they cost.
 #[derive(Default)]
@@ -14,7 +14,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn begin() -> Self {
-        println!("\n{:<MARGIN$}result", format!("    {:<19}{:>8}  {:>7}", "step", "commands", "ms"));
+        println!("\n{:<MARGIN$}result", format!("    {:<17}{:>8}  {:>7}", "step", "commands", "ms"));
         Self::default()
     }
 
@@ -36,13 +36,13 @@ impl Report {
 
     /// The sum.
     pub(crate) fn end(&self) {
-        println!("    {:<19}{:>8}\n", "together", self.commands);
+        println!("    {:<17}{:>8}\n", "together", self.commands);
     }
 
     fn line(&mut self, number: &str, name: &str, cost: Cost, result: &str) {
         self.commands += cost.commands;
         let milliseconds = cost.time.as_secs_f64() * 1000.0;
-        let left = format!("{number:>2}  {name:<19}{:>8}  {milliseconds:>7.1}", cost.commands);
+        let left = format!("{number:>2}  {name:<17}{:>8}  {milliseconds:>7.1}", cost.commands);
         println!("{left:<MARGIN$}{result}");
     }
 }

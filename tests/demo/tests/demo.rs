@@ -49,3 +49,33 @@ fn a_wrong_pin_fails_the_demo() {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("FAILED: ") && text.contains("PIN"), "{text}");
 }
+
+/// The first fenced block of the README that shows the demo, and where it is.
+fn transcript(readme: &str) -> (usize, usize) {
+    let fence = "```text\n";
+    let start = readme.find(fence).expect("a transcript") + fence.len();
+    (start, start + readme[start..].find("```").expect("its end"))
+}
+
+/// Name and number of commands of each step, without what differs from run to run.
+fn costs(transcript: &str) -> Vec<(String, String)> {
+    let lines = transcript.lines().filter(|line| line.len() > 29 && !line.starts_with("      "));
+    let columns = lines.map(|line| (line[..21].trim().to_owned(), line[21..29].trim().to_owned()));
+    columns.filter(|(_, commands)| commands.parse::<u32>().is_ok()).collect()
+}
+
+#[test]
+fn the_readme_shows_what_the_steps_cost() {
+    let readme_path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let output = beside_card("\"$0\" --virtual");
+    assert!(output.status.success(), "{}", text(&output));
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let readme = std::fs::read_to_string(&readme_path).unwrap();
+    let (start, end) = transcript(&readme);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let updated = format!("{}{}{}", &readme[..start], shown.trim_start_matches('\n'), &readme[end..]);
+        return std::fs::write(readme_path, updated).unwrap();
+    }
+    assert!(!costs(&shown).is_empty(), "{shown}");
+    assert_eq!(costs(&readme[start..end]), costs(&shown), "UPDATE_GOLDEN=1 writes the new transcript into README.md");
+}
