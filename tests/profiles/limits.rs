@@ -82,7 +82,10 @@ fn extended_length_is_used_where_descriptor_and_protocol_carry_it_and_nowhere_el
             let pair = (interface.id.vendor, interface.id.product);
             let less = LESS.iter().find(|(vendor, product, _)| (*vendor, *product) == pair);
             let right = match (promised, allowed) {
-                (true, false) if less.is_some() => excused.insert(pair) || true,
+                (true, false) if less.is_some() => {
+                    excused.insert(pair);
+                    true
+                }
                 (true, false) => !t1 && !level_known,
                 (promised, allowed) => promised == allowed,
             };
