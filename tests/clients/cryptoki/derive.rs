@@ -1,0 +1,124 @@
+//! Key agreement, compared with the same by `openssl` from the other side.
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::mechanism::elliptic_curve::{EcKdf, Ecdh1DeriveParams};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
+
+use super::super::keys::{self, Key, Purpose};
+use super::super::station::Card;
+use super::{Token, assert_refused, object, with_token};
+
+/// Derives a secret that can be read.
+fn derive(session: &Session, key: ObjectHandle, kdf: EcKdf<'_>, point: &[u8], length: usize) -> Result<Vec<u8>, Error> {
+    let mechanism = Mechanism::Ecdh1Derive(Ecdh1DeriveParams::new(kdf, point));
+    let template = [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(KeyType::GENERIC_SECRET),
+        Attribute::ValueLen(u64::try_from(length).unwrap().into()),
+        Attribute::Token(false),
+        Attribute::Sensitive(false),
+        Attribute::Extractable(true),
+    ];
+    let secret = session.derive_key(&mechanism, key, &template)?;
+    let value = session.get_attributes(secret, &[AttributeType::Value])?;
+    session.destroy_object(secret)?;
+    match &value[..] {
+        [Attribute::Value(value)] => Ok(value.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// X9.63 as OpenSSL computes it.
+fn x963(token: &Token, hash: &str, shared: &[u8], info: &[u8], length: usize) -> Vec<u8> {
+    let arguments = [
+        "kdf".to_owned(),
+        "-binary".to_owned(),
+        "-keylen".to_owned(),
+        length.to_string(),
+        "-kdfopt".to_owned(),
+        format!("digest:{hash}"),
+        "-kdfopt".to_owned(),
+        format!("hexkey:{}", hex::encode(shared)),
+        "-kdfopt".to_owned(),
+        format!("hexinfo:{}", hex::encode(info)),
+        "X963KDF".to_owned(),
+    ];
+    token.openssl.run(&arguments).succeeded().stdout
+}
+
+fn agrees(token: &Token, session: &Session, key: &Key, curve: &str) {
+    let private = object(session, ObjectClass::PRIVATE_KEY, key.id);
+    let (peer, point) = token.openssl.point_pair(curve);
+    let shared = token.openssl.derive(&peer, &key.public());
+    let wrapped = [&[0x04, u8::try_from(point.len()).unwrap()][..], &point].concat();
+    for point in [&point, &wrapped] {
+        assert_eq!(derive(session, private, EcKdf::null(), point, shared.len()).unwrap(), shared);
+        // What is too much is taken from the leading end (PKCS#11 3.2 6.3.17).
+        assert_eq!(derive(session, private, EcKdf::null(), point, 16).unwrap(), shared[shared.len() - 16..]);
+    }
+    let kdfs: [(&str, fn(&'static [u8]) -> EcKdf<'static>); 5] = [
+        ("sha1", EcKdf::sha1),
+        ("sha224", EcKdf::sha224),
+        ("sha256", EcKdf::sha256),
+        ("sha384", EcKdf::sha384),
+        ("sha512", EcKdf::sha512),
+    ];
+    for (hash, kdf) in kdfs {
+        for length in [16, 32, 100] {
+            let derived = derive(session, private, kdf(b"shared information"), &point, length).unwrap();
+            assert_eq!(derived, x963(token, hash, &shared, b"shared information", length), "{hash} {length}");
+        }
+    }
+    let mut off_the_curve = point.clone();
+    *off_the_curve.last_mut().unwrap() ^= 1;
+    for point in [&off_the_curve[..], &point[1..], &point[..point.len() - 1], &[0]] {
+        assert_refused(derive(session, private, EcKdf::null(), point, 16), RvError::MechanismParamInvalid);
+    }
+}
+
+#[test]
+fn both_sides_come_to_the_same_secret() {
+    with_token(both_sides_come_to_the_same_secret, Card::Varied, |token| {
+        let session = token.user_session();
+        let keys = keys::on(Card::Varied).iter().filter(|key| key.purpose == Purpose::KeyManagement);
+        for (key, curve) in keys.filter_map(|key| Some((key, key.curve()?))) {
+            agrees(token, &session, key, curve);
+        }
+    });
+}
+
+#[test]
+fn a_sensitive_secret_is_not_shown() {
+    with_token(a_sensitive_secret_is_not_shown, Card::Elliptic, |token| {
+        let session = token.user_session();
+        let private = object(&session, ObjectClass::PRIVATE_KEY, 3);
+        let (_, point) = token.openssl.point_pair("P-256");
+        let mechanism = Mechanism::Ecdh1Derive(Ecdh1DeriveParams::new(EcKdf::null(), &point));
+        let template = [
+            Attribute::Class(ObjectClass::SECRET_KEY),
+            Attribute::KeyType(KeyType::AES),
+            Attribute::ValueLen(32.into()),
+            Attribute::Token(false),
+            Attribute::Sensitive(true),
+        ];
+        let secret = session.derive_key(&mechanism, private, &template).unwrap();
+        assert_eq!(session.get_attributes(secret, &[AttributeType::Value]).unwrap(), []);
+        let length = session.get_attributes(secret, &[AttributeType::ValueLen]).unwrap();
+        assert_eq!(length, [Attribute::ValueLen(32.into())]);
+        session.logout().unwrap();
+        assert!(session.get_attributes(secret, &[AttributeType::ValueLen]).is_err(), "it is gone with the login");
+    });
+}
+
+#[test]
+fn a_key_for_signing_does_not_agree_on_secrets() {
+    with_token(a_key_for_signing_does_not_agree_on_secrets, Card::Elliptic, |token| {
+        let session = token.user_session();
+        let private = object(&session, ObjectClass::PRIVATE_KEY, 1);
+        let (_, point) = token.openssl.point_pair("P-256");
+        // CKR_KEY_FUNCTION_NOT_PERMITTED is not among the codes of C_DeriveKey (PKCS#11 3.2 5.18.5).
+        assert_refused(derive(&session, private, EcKdf::null(), &point, 32), RvError::KeyTypeInconsistent);
+    });
+}

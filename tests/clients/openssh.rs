@@ -1,0 +1,148 @@
+//! OpenSSH: `ssh-keygen -D`, and `ssh -o PKCS11Provider=` to a server of our own.
+
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::keys::{self, Algorithm, Key};
+use super::openssl::OpenSsl;
+use super::program::{Run, installed, run};
+use super::station::{Card, Station};
+use crate::module;
+
+/// Where sshd is: it wants to be started by its absolute path.
+const SSHD: &str = "/usr/sbin/sshd";
+
+/// The public keys as `ssh-keygen -D` prints them.
+fn public_keys(station: &Station) -> String {
+    let run = station.run("ssh-keygen", ["-D", module::path().to_str().unwrap()]).succeeded();
+    String::from_utf8(run.stdout).unwrap()
+}
+
+/// The public key of `key` in OpenSSH's form, made from the bench's file.
+fn expected(station: &Station, key: &Key) -> String {
+    let file = station.directory().join(key.public());
+    let run = station.run("ssh-keygen", ["-i", "-m", "PKCS8", "-f", file.to_str().unwrap()]).succeeded();
+    String::from_utf8(run.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn ssh_keygen_prints_the_public_keys_without_login() {
+    if !installed("ssh-keygen", "openssh-client") {
+        return;
+    }
+    for card in [Card::Standard, Card::Varied] {
+        let station = Station::new(card);
+        let printed = public_keys(&station);
+        for key in keys::on(card) {
+            let expected = expected(&station, key);
+            assert!(printed.contains(&expected), "{card:?} {key:?}: {expected}\nis not in\n{printed}");
+        }
+        assert_eq!(station.pin_tries(), 3);
+    }
+}
+
+/// A server on a port of its own that lets in whoever has the keys in `authorized`; it ends with this value.
+struct Server {
+    process: Child,
+    port: u16,
+    log: PathBuf,
+}
+
+impl Server {
+    fn start(directory: &Path, authorized: &str) -> Self {
+        let file = |name: &str| directory.join(name);
+        let mut keygen = Command::new("ssh-keygen");
+        keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(file("host"));
+        run(keygen).succeeded();
+        std::fs::write(file("authorized"), authorized).unwrap();
+        std::fs::set_permissions(file("authorized"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        // The directory that sshd drops its privileges into, made by its service file elsewhere.
+        let _ = std::fs::create_dir_all("/run/sshd");
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let log = file("sshd.log");
+        let mut command = Command::new(SSHD);
+        command.args(["-D", "-f", "/dev/null", "-p", &port.to_string(), "-h"]).arg(file("host")).arg("-E").arg(&log);
+        let authorized = format!("AuthorizedKeysFile={}", file("authorized").display());
+        for option in ["ListenAddress=127.0.0.1", "StrictModes=no", "UsePAM=no", "PasswordAuthentication=no", "LogLevel=VERBOSE", "PidFile=none", &authorized] {
+            command.args(["-o", option]);
+        }
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut server = Self { process, port, log };
+        server.await_port();
+        server
+    }
+
+    fn await_port(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let ended = self.process.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < deadline, "sshd: {ended:?}\n{}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Logs in with the one key that `identity` (a file with its public half) names.
+fn log_in(station: &Station, server: &Server, identity: &Path) -> Run {
+    let askpass = station.file("askpass", "#!/bin/sh\necho \"$CARDEA_PIN\"\n");
+    std::fs::set_permissions(&askpass, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let provider = format!("PKCS11Provider={}", module::path().display());
+    let mut command = station.command("ssh");
+    command.env("SSH_ASKPASS", &askpass).env("SSH_ASKPASS_REQUIRE", "force").env("DISPLAY", ":0").env_remove("SSH_AUTH_SOCK");
+    command.args(["-F", "/dev/null", "-p", &server.port.to_string(), "-i"]).arg(identity);
+    let options = ["IdentitiesOnly=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "PreferredAuthentications=publickey", &provider];
+    for option in options {
+        command.args(["-o", option]);
+    }
+    command.args(["127.0.0.1", "echo", "the", "card", "let", "me", "in"]);
+    run(command)
+}
+
+#[test]
+fn ssh_logs_in_with_every_key_that_signs() {
+    if !installed("ssh", "openssh-client") || !installed(SSHD, "openssh-server") {
+        return;
+    }
+    for card in [Card::Standard, Card::Varied] {
+        let station = Station::new(card);
+        let openssl = OpenSsl::new(station.directory());
+        let server = Server::start(station.directory(), &public_keys(&station));
+        for key in keys::on(card).iter().filter(|key| key.purpose == keys::Purpose::Sign) {
+            assert!(matches!(key.algorithm, Algorithm::Rsa(_) | Algorithm::P256 | Algorithm::P384));
+            let identity = station.file(&format!("id-{}.pub", key.reference), expected(&station, key));
+            let run = log_in(&station, &server, &identity);
+            assert!(run.text.contains("the card let me in"), "{card:?} {key:?}\n{}\n{}", run.text, server.log());
+        }
+        let stranger = Server::start(&fresh(&station), &stranger(&openssl, &station));
+        let identity = station.directory().join("id-9a.pub");
+        log_in(&station, &stranger, &identity).failed().says("Permission denied");
+    }
+}
+
+fn fresh(station: &Station) -> PathBuf {
+    let directory = station.directory().join("stranger");
+    std::fs::create_dir(&directory).unwrap();
+    directory
+}
+
+/// The public key of somebody else.
+fn stranger(openssl: &OpenSsl, station: &Station) -> String {
+    let (private, _) = openssl.key_pair("P-256");
+    openssl.run(&["pkey", "-in", &private, "-pubout", "-out", "stranger.pem"]).succeeded();
+    let run = station.run("ssh-keygen", ["-i", "-m", "PKCS8", "-f", "stranger.pem"]).succeeded();
+    String::from_utf8(run.stdout).unwrap()
+}

@@ -1,0 +1,51 @@
+//! PyKCS11, from PyPI.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::program::run;
+use super::station::{Card, Station};
+
+/// The script that speaks PyKCS11; it asserts as it goes and prints what it did.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/pykcs11.py");
+const PACKAGE: &str = "PyKCS11==1.5.20";
+
+/// A Python with PyKCS11: `CARDEA_PYTHON`, the Makefile's, or one made here; says why where there is none.
+fn python() -> Option<PathBuf> {
+    if let Some(python) = std::env::var_os("CARDEA_PYTHON") {
+        return Some(PathBuf::from(python));
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
+    let made = target.join("venv");
+    if made.join("ready").is_file() {
+        return Some(made.join("bin/python"));
+    }
+    let own = target.join("python-venv");
+    let python = own.join("bin/python");
+    if !own.join("ready").is_file() {
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv"]).arg(&own);
+        let mut install = Command::new(&python);
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", PACKAGE]);
+        for step in [venv, install] {
+            let run = run(step);
+            if !run.status.success() {
+                eprintln!("skipped: no {PACKAGE}: {}", run.text);
+                return None;
+            }
+        }
+        std::fs::write(own.join("ready"), PACKAGE).unwrap();
+    }
+    Some(python)
+}
+
+#[test]
+fn pykcs11_lists_signs_verifies_and_decrypts() {
+    let Some(python) = python() else { return };
+    let cards = [(Card::Standard, "6 signatures, 4 decryptions"), (Card::Short, "6 signatures, 4 decryptions"), (Card::Varied, "6 signatures, 4 decryptions")];
+    for (card, outcome) in cards {
+        let station = Station::new(card);
+        let run = station.run(python.to_str().unwrap(), [SCRIPT]);
+        assert!(run.status.success() && run.text.contains(outcome), "{card:?}: {}", run.text);
+    }
+}

@@ -1,0 +1,159 @@
+//! Where a program meets the module: a private pcscd, one reader, one provisioned card, and an environment.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cardea_harness::bench::Bench;
+use cardea_harness::card::VirtualCard;
+use cardea_harness::piv::{PivCard, PivOptions};
+use cardea_harness::provision::{Authority, Layout, Provisioned, provision};
+use cardea_harness::reader::VirtualReader;
+
+use super::program::{Run, run};
+use crate::module;
+
+/// The name of the reader; PC/SC appends ` 00 00`.
+const READER: &str = "Cardea Virtual Reader";
+
+/// The cards that programs are tried with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Card {
+    /// Extended length, Yubico's extensions, four keys with certificates.
+    Standard,
+    /// The same keys with short APDUs only.
+    Short,
+    /// The same keys with nothing beyond SP 800-73-4.
+    Plain,
+    /// P-384, RSA-3072 and -4096, a compressed certificate, retired keys and a key history.
+    Varied,
+    /// P-256 in every key reference: there at once.
+    Elliptic,
+}
+
+/// Cards with keys of every kind, for cases that run on each.
+pub const CARDS: [Card; 4] = [Card::Standard, Card::Short, Card::Plain, Card::Varied];
+
+impl Card {
+    /// The name in golden files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Short => "short",
+            Self::Plain => "plain",
+            Self::Varied => "varied",
+            Self::Elliptic => "elliptic",
+        }
+    }
+
+    fn options(self) -> PivOptions {
+        match self {
+            Self::Short => PivOptions::short(),
+            Self::Plain => PivOptions::plain(),
+            Self::Standard | Self::Varied | Self::Elliptic => PivOptions::extended(),
+        }
+    }
+
+    fn layout(self) -> Layout {
+        match self {
+            Self::Varied => Layout::varied(),
+            Self::Elliptic => Layout::elliptic(),
+            Self::Standard | Self::Short | Self::Plain => Layout::standard(),
+        }
+    }
+}
+
+/// A bench with one card in its one reader.
+pub struct Station {
+    pub bench: Bench,
+    pub reader: VirtualReader,
+    pub provisioned: Provisioned,
+}
+
+impl Station {
+    pub fn new(card: Card) -> Self {
+        let mut inserted = PivCard::new(card.options());
+        let provisioned = provision(&mut inserted, &card.layout(), &Authority::default());
+        let reader = VirtualReader::with_card(inserted);
+        let bench = Bench::start(vec![(READER, reader.clone())]);
+        provisioned.write_pem(bench.directory()).unwrap();
+        Self { bench, reader, provisioned }
+    }
+
+    /// A directory that goes with the bench; it holds `ca.pem`, `9a.crt.pem`, `9a.pub.pem` and so on.
+    pub fn directory(&self) -> &Path {
+        self.bench.directory()
+    }
+
+    /// A file in [`Self::directory`] with this content.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.directory().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// A command for `program` in the environment that `tests/with-token` gives, and nobody's own configuration.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = self.bench.command(program);
+        command
+            .current_dir(self.directory())
+            .env("HOME", self.directory())
+            .env("XDG_CONFIG_HOME", self.directory())
+            .env("LC_ALL", "C.UTF-8")
+            .env("CARDEA_MODULE", module::path())
+            .env("CARDEA_PIN", &self.provisioned.pin)
+            .env("CARDEA_SO_PIN", &self.provisioned.puk)
+            .env("CARDEA_BENCH_DIR", self.directory())
+            .env_remove("CARDEA_LOG")
+            .env_remove("CARDEA_LOG_FILE");
+        command
+    }
+
+    /// Runs `program` to its end.
+    pub fn run<A: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = A>) -> Run {
+        let mut command = self.command(program);
+        command.args(arguments);
+        run(command)
+    }
+
+    /// Tries left for the application PIN, as the card itself says: the card is taken out of the reader, asked
+    /// after a reset, and pushed back.
+    pub fn pin_tries(&self) -> u8 {
+        let mut card = self.reader.take().unwrap();
+        card.power_on();
+        card.transmit(&[&[0x00, 0xA4, 0x04, 0x00, 0x05][..], &[0xA0, 0x00, 0x00, 0x03, 0x08]].concat());
+        let answer = card.transmit(&[0x00, 0x20, 0x00, 0x80]);
+        card.power_off();
+        self.reader.insert(Boxed(card));
+        match answer[..] {
+            [0x63, counter] => counter & 0x0F,
+            [0x69, 0x83] => 0,
+            _ => panic!("the card answers the question for its counter with {answer:02X?}"),
+        }
+    }
+}
+
+/// A card that was in a reader before.
+struct Boxed(Box<dyn VirtualCard>);
+
+impl VirtualCard for Boxed {
+    fn atr(&self) -> Vec<u8> {
+        self.0.atr()
+    }
+
+    fn power_on(&mut self) {
+        self.0.power_on();
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    fn power_off(&mut self) {
+        self.0.power_off();
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
+        self.0.transmit(command)
+    }
+}
