@@ -1,0 +1,118 @@
+//! A process for each case: this test binary run again for one test.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use crate::module;
+
+/// Names the case in the environment of its process.
+const CASE: &str = "CARDEA_BOUNDARY_CASE";
+/// A case that takes longer hangs.
+const LONGEST: Duration = Duration::from_secs(180);
+
+/// Tests whose bodies run in processes of their own.
+macro_rules! cases {
+    ($($(#[$attribute:meta])* fn $name:ident() $body:block)*) => {
+        $(
+            $(#[$attribute])*
+            #[test]
+            fn $name() {
+                $crate::boundary::process::run(concat!(module_path!(), "::", stringify!($name)), || $body);
+            }
+        )*
+    };
+}
+
+/// Runs `body` if this is the process of the case `path`, and starts that process otherwise.
+pub fn run(path: &str, body: fn()) {
+    let name = path.split_once("::").expect("a path inside the crate").1;
+    if std::env::var(CASE).is_ok_and(|case| case == name) {
+        return body();
+    }
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("boundary");
+    std::fs::create_dir_all(&directory).unwrap();
+    let log = directory.join(name.replace("::", "."));
+    let output = File::create(&log).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CASE, name)
+        .env("MODULE_UNDER_TEST", module::path())
+        .env("XDG_CONFIG_HOME", directory.join("no-configuration"))
+        .env_remove("CARDEA_LOG")
+        .env_remove("CARDEA_LOG_FILE")
+        .stdout(output.try_clone().unwrap())
+        .stderr(output);
+    let mut child = command.spawn().unwrap();
+    let outcome = wait(&mut child, LONGEST);
+    let text = || String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()).into_owned();
+    match outcome {
+        Some(status) if status.success() => assert!(text().contains("1 passed"), "{name} did not run:\n{}", text()),
+        Some(status) => panic!("{name} {}:\n{}", ending(status), text()),
+        None => panic!("{name} still ran after {LONGEST:?}:\n{}", text()),
+    }
+    std::fs::remove_file(&log).unwrap();
+}
+
+/// Waits for a process and kills it when it takes too long.
+pub fn wait(child: &mut Child, longest: Duration) -> Option<ExitStatus> {
+    let deadline = Instant::now() + longest;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// How a process ended, with the signal's number if it was one.
+pub fn ending(status: ExitStatus) -> String {
+    match status.signal() {
+        Some(signal) => format!("was ended by signal {signal}{}", signal_name(signal)),
+        None => format!("failed with status {}", status.code().unwrap_or(-1)),
+    }
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        libc::SIGABRT => " (SIGABRT)",
+        libc::SIGBUS => " (SIGBUS)",
+        libc::SIGILL => " (SIGILL)",
+        libc::SIGKILL => " (SIGKILL)",
+        libc::SIGSEGV => " (SIGSEGV)",
+        _ => "",
+    }
+}
+
+/// A directory for files of the case that runs in this process.
+pub fn directory() -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("boundary-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+#[test]
+fn a_case_that_crashes_is_a_failure_that_names_the_signal() {
+    let failure = std::panic::catch_unwind(|| run("cardea::boundary::process::crash_on_purpose", || {})).unwrap_err();
+    let message = failure.downcast_ref::<String>().unwrap();
+    assert!(message.contains("signal 11 (SIGSEGV)"), "{message}");
+}
+
+/// The crash that the test above looks at; on its own it is nothing.
+#[test]
+fn crash_on_purpose() {
+    if std::env::var_os(CASE).is_some() {
+        // SAFETY: raise has no preconditions.
+        let _ = unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
+        // SAFETY: as above.
+        unsafe { libc::raise(libc::SIGSEGV) };
+    }
+}
