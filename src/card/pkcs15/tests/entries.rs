@@ -29,7 +29,7 @@ fn a_private_key_may_say_all_that_the_standard_has() {
     assert_eq!(key.common.authentication(), Authentication::Always);
     assert_eq!(key.key.usage, KeyUsage::NON_REPUDIATION);
     assert!(!key.key.native);
-    assert_eq!((key.key.key_reference, key.key.reference()), (Some(-127), Some(0x81)));
+    assert_eq!((key.key.key_reference, key.key.reference()), (Some(-255), Some(0x01)));
     assert_eq!(key.key.start_date.as_deref().and_then(key::date), Some("20200101".to_owned()));
     assert_eq!(key.key.end_date.as_deref().and_then(key::date), Some("20301231".to_owned()));
     assert_eq!(key.subject, bytes("3010310E300C06035504030C05416C696365"));

@@ -38,6 +38,14 @@ fn files() -> (Files, Path) {
     (Files::new(None), Path::new(bytes(PRIVATE_KEYS)))
 }
 
+/// A change that adds this entry.
+fn added(entry: PrivateKeyEntry) -> impl FnOnce(&mut DirectoryFile<PrivateKeyEntry>) -> Result<(), CardError> {
+    |file| {
+        file.push(entry);
+        Ok(())
+    }
+}
+
 #[test]
 fn a_directory_is_read_with_two_commands_for_each_file() {
     let mut card = myeid();
@@ -206,7 +214,7 @@ fn an_added_entry_is_the_only_thing_written() {
     let mut card = myeid();
     let (mut files, path) = files();
     let new: PrivateKeyEntry = entry(v::EC_PRIVATE_STANDARD);
-    card.with(|channel| files.change_directory(channel, &path, |file| Ok(file.push(new)))).unwrap();
+    card.with(|channel| files.change_directory(channel, &path, added(new))).unwrap();
     let before = [bytes(v::RSA_PRIVATE), bytes(v::EC_PRIVATE_OPENSC)].concat();
     let sent = card.sent(INS_UPDATE_BINARY);
     let added = bytes(v::EC_PRIVATE_STANDARD);
@@ -262,7 +270,7 @@ fn entries_behind_a_gap_are_kept_by_a_change() {
     card.put_bytes(PRIVATE_KEYS, &content, 1024);
     let (mut files, path) = files();
     let new: PrivateKeyEntry = entry(v::EC_PRIVATE_STANDARD);
-    card.with(|channel| files.change_directory(channel, &path, |file| Ok(file.push(new)))).unwrap();
+    card.with(|channel| files.change_directory(channel, &path, added(new))).unwrap();
     let expected = [bytes(v::RSA_PRIVATE), bytes(v::EC_PRIVATE_OPENSC), bytes(v::EC_PRIVATE_STANDARD)].concat();
     let written = card.bytes(PRIVATE_KEYS);
     assert!(written.starts_with(&expected));
@@ -276,7 +284,7 @@ fn what_does_not_fit_changes_nothing() {
     card.put_bytes(PRIVATE_KEYS, &content, 120);
     let (mut files, path) = files();
     let new: PrivateKeyEntry = entry(v::RSA_PRIVATE_FULL);
-    let changed = card.with(|channel| files.change_directory(channel, &path, |file| Ok(file.push(new))));
+    let changed = card.with(|channel| files.change_directory(channel, &path, added(new)));
     assert_eq!(changed, Err(CardError::Memory));
     let refused = card.with(|channel| {
         files.change_directory(channel, &path, |file: &mut DirectoryFile<PrivateKeyEntry>| {
