@@ -28,6 +28,8 @@ mod security_environment;
 mod status;
 mod tlv;
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use crate::card::{Atr, VirtualCard, historical_bytes};
 
 use application::Application;
@@ -53,6 +55,9 @@ pub struct MyEidOptions {
     pub persistent_bytes: usize,
     /// Whether the card takes extended length APDUs.
     pub extended_length: bool,
+    /// Whether a cryptogram to unwrap with an RSA key of 2048 bits may come in chained commands. It does not work on
+    /// MyEID 4.5.x, where halves with padding indicators 81 and 82 do (OpenSC, card-myeid.c).
+    pub chained_unwrapping: bool,
     /// The serial number; random if `None`.
     pub serial: Option<[u8; 10]>,
 }
@@ -66,6 +71,7 @@ impl Default for MyEidOptions {
             volatile_bytes: 2048,
             persistent_bytes: 64 * 1024,
             extended_length: false,
+            chained_unwrapping: false,
             serial: None,
         }
     }
@@ -114,52 +120,85 @@ impl MyEidOptions {
     }
 }
 
-/// A MyEID card; its state ends with this value.
+/// A MyEID card; its state ends with this value and its probes.
 #[derive(Debug)]
 pub struct MyEidCard {
-    application: Application,
+    application: Arc<Mutex<Application>>,
+}
+
+/// A look into the chip, which no reader has: for tests that compare what a card holds with what it tells. Works while the
+/// card is in a reader.
+#[derive(Debug, Clone)]
+pub struct MyEidProbe {
+    application: Arc<Mutex<Application>>,
+}
+
+fn lock(application: &Mutex<Application>) -> MutexGuard<'_, Application> {
+    application.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl MyEidProbe {
+    /// The identifiers of the files in volatile memory, in the order of their creation.
+    pub fn volatile_files(&self) -> Vec<u16> {
+        lock(&self.application).files.volatile_files()
+    }
+
+    /// The identifiers of all key files, in the order of their creation.
+    pub fn key_files(&self) -> Vec<u16> {
+        lock(&self.application).files.key_files()
+    }
+
+    /// The verified PINs, one bit for each, PIN 1 the lowest.
+    pub fn verified_pins(&self) -> u16 {
+        lock(&self.application).pins.verified()
+    }
+
+    /// The open logical channels, the basic one among them.
+    pub fn open_channels(&self) -> Vec<usize> {
+        lock(&self.application).open_channels()
+    }
+
+    /// How often the card was reset, powered on or powered off.
+    pub fn resets(&self) -> u32 {
+        lock(&self.application).resets
+    }
 }
 
 impl MyEidCard {
     /// An empty card as it leaves the factory: MF, application DF, no PINs, not activated.
     pub fn new(options: MyEidOptions) -> Self {
-        Self { application: Application::new(options) }
+        Self { application: Arc::new(Mutex::new(Application::new(options))) }
     }
 
-    /// The identifiers of the files in volatile memory, as nothing but a look into the chip could tell.
-    pub fn volatile_files(&self) -> Vec<u16> {
-        self.application.files.volatile_files()
-    }
-
-    /// The identifiers of all key files.
-    pub fn key_files(&self) -> Vec<u16> {
-        self.application.files.key_files()
+    /// A look into the chip.
+    pub fn probe(&self) -> MyEidProbe {
+        MyEidProbe { application: Arc::clone(&self.application) }
     }
 
     /// The serial number.
     pub fn serial(&self) -> [u8; 10] {
-        self.application.serial
+        lock(&self.application).serial
     }
 }
 
 impl VirtualCard for MyEidCard {
     fn atr(&self) -> Vec<u8> {
-        self.application.options.atr()
+        lock(&self.application).options.atr()
     }
 
     fn power_on(&mut self) {
-        self.application.reset();
+        lock(&self.application).reset();
     }
 
     fn reset(&mut self) {
-        self.application.reset();
+        lock(&self.application).reset();
     }
 
     fn power_off(&mut self) {
-        self.application.reset();
+        lock(&self.application).reset();
     }
 
     fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
-        self.application.transmit(command)
+        lock(&self.application).transmit(command)
     }
 }

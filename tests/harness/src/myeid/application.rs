@@ -63,6 +63,8 @@ pub(super) struct Application {
     pub(super) life_cycle: LifeCycle,
     /// Counts changes of what is stored (GET DATA 01A0).
     pub(super) changes: u16,
+    /// Counts losses of the volatile state.
+    pub(super) resets: u32,
     channels: Vec<Option<Channel>>,
 }
 
@@ -81,18 +83,28 @@ impl Application {
             pins: Pins::default(),
             life_cycle: LifeCycle::Creation,
             changes: 0,
+            resets: 0,
             channels: Vec::new(),
         };
-        application.reset();
+        application.lose_volatile();
         application
     }
 
     /// Loses everything volatile: session objects, verified PINs, channels with their environments.
     pub(super) fn reset(&mut self) {
+        self.resets = self.resets.wrapping_add(1);
+        self.lose_volatile();
+    }
+
+    fn lose_volatile(&mut self) {
         self.files.lose_volatile();
         self.pins.forget_all();
         self.channels = (0..self.options.channels()).map(|_| None).collect();
         self.open(0, self.files.root());
+    }
+
+    pub(super) fn open_channels(&self) -> Vec<usize> {
+        (0..self.channels.len()).filter(|number| self.channels[*number].is_some()).collect()
     }
 
     fn open(&mut self, number: usize, selected: FileNumber) {

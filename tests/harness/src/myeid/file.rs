@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Des,
     /// 29: AES key.
     Aes,
-    /// 41: generic secret.
+    /// 41: generic secret; elsewhere this would be a shareable transparent EF.
     GenericSecret,
 }
 
@@ -229,7 +229,7 @@ impl Parameters {
         for (tag, value) in objects {
             let fresh = match (tag, value) {
                 (0x80 | 0x81, [high, low]) => size.replace((tag, u16::from_be_bytes([*high, *low]))).is_none(),
-                (0x82, [byte]) => kind.replace(Kind::from_byte(byte & 0xBF).ok_or(INVALID_DATA)?).is_none(),
+                (0x82, [byte]) => kind.replace(Kind::from_byte(*byte).ok_or(INVALID_DATA)?).is_none(),
                 (0x83, [high, low]) => id.replace(u16::from_be_bytes([*high, *low])).is_none(),
                 (0x84, [_, ..]) if value.len() <= 16 => name.replace(value.to_vec()).is_none(),
                 (0x85, [first, second]) => attributes.replace([*first, *second]).is_none(),

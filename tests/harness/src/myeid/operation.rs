@@ -14,10 +14,6 @@ use super::security_environment::{Algorithm, Environment, Template};
 use super::status::{INCOMPATIBLE_FILE, INVALID_DATA, LENGTH_INCONSISTENT};
 use super::tlv;
 
-/// Chained unwrapping with an RSA key of 2048 bits fails on MyEID 4.5.x, where halves with padding indicators work
-/// (OpenSC 0.23, card-myeid.c).
-const CHAINED_UNWRAPPING_FAILS: ([u8; 2], u16) = ([4, 5], 2048);
-
 impl Application {
     /// MANAGE SECURITY ENVIRONMENT (ISO 7816-4 7.5.11). A refused one leaves none set; `22 F3 00` clears it.
     pub(super) fn manage_security_environment(&mut self, channel: &mut Channel, command: &Command) -> Outcome {
@@ -220,9 +216,8 @@ impl Application {
         let value = if self.has_block_cipher(channel) {
             self.unwrap_with_block_cipher(&environment, command)?
         } else {
-            let (versions, bits) = CHAINED_UNWRAPPING_FAILS;
             let size = self.files.file(environment.key).map_or(0, |file| file.size);
-            if channel.chained && self.options.version[..2] == versions && size == bits {
+            if channel.chained && size == 2048 && !self.options.chained_unwrapping {
                 return Err(CONDITIONS_OF_USE_NOT_SATISFIED);
             }
             let key = self.rsa_key(environment.key)?;

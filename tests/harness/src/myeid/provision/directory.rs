@@ -151,9 +151,13 @@ impl KeyEntry<'_> {
     }
 }
 
-/// CertificateType: an X.509 certificate.
-pub(super) fn certificate(id: u8, label: &str, file: u16) -> Vec<u8> {
-    let attributes = sequence(&[object(OCTET_STRING, &[id])]);
+/// CertificateType: an X.509 certificate, an authority's or somebody's.
+pub(super) fn certificate(id: u8, label: &str, authority: bool, file: u16) -> Vec<u8> {
+    let mut attributes = vec![object(OCTET_STRING, &[id])];
+    if authority {
+        attributes.push(object(0x01, &[0xFF]));
+    }
+    let attributes = sequence(&attributes);
     sequence(&[common(label, false, false), attributes, context(1, &sequence(&[path(file)]))])
 }
 

@@ -187,11 +187,19 @@ impl<'c> Personalization<'c> {
             (0x85, number(rsa.dp().expect("precomputed"))),
             (0x86, number(rsa.dq().expect("precomputed"))),
             (0x87, number(&rsa.crt_coefficient().expect("an inverse"))),
-            (0x80, number(rsa.n())),
             (0x81, rsa.e().to_bytes_be()),
         ];
         for (part, value) in parts {
             self.load(part, &value);
+        }
+        let modulus = rsa.n().to_bytes_be();
+        match modulus.split_at_checked(128) {
+            // in halves, for cards without command chaining
+            Some((first, second)) if second.len() == 128 => {
+                self.load(0x88, first);
+                self.load(0x89, second);
+            }
+            _ => self.load(0x80, &modulus),
         }
         let public = rsa.to_public_key();
         let info = public.to_public_key_der().expect("a public key encodes").into_vec();
@@ -233,7 +241,7 @@ impl<'c> Personalization<'c> {
         let file = 0x4300 + self.certificates;
         self.file(file, der.len() as u16, conditions::PUBLIC, der);
         let directory = if trusted { TRUSTED_CERTIFICATES } else { CERTIFICATES };
-        self.list(directory, directory::certificate(id, label, file));
+        self.list(directory, directory::certificate(id, label, trusted, file));
     }
 
     /// Stores a data object.
