@@ -20,7 +20,11 @@ P11KITDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/share/p11-kit/modules,/etc/pkcs1
 BUILD_PACKAGES := gcc libc6-dev pkg-config libpcsclite-dev
 DEMO_PACKAGES := $(BUILD_PACKAGES) clang libclang-dev pcscd openssl opensc
 # Other people's programs that the tests put at the module.
-TEST_PACKAGES := $(DEMO_PACKAGES) binutils gnutls-bin p11-kit python3 python3-venv
+TEST_PACKAGES := $(DEMO_PACKAGES) binutils gnutls-bin openssh-client p11-kit python3 python3-venv
+# A server that the next start of the machine would run is for containers only; without it ssh's tests say so.
+ifeq ($(wildcard /run/systemd/system),)
+TEST_PACKAGES += openssh-server
+endif
 PYTHON_PACKAGES := PyKCS11==1.5.20
 
 .PHONY: help
