@@ -59,6 +59,7 @@ errors! {
     KeyFunctionNotPermitted = CKR_KEY_FUNCTION_NOT_PERMITTED,
     KeyHandleInvalid = CKR_KEY_HANDLE_INVALID,
     KeyIndigestible = CKR_KEY_INDIGESTIBLE,
+    KeyNotNeeded = CKR_KEY_NOT_NEEDED,
     KeyNotWrappable = CKR_KEY_NOT_WRAPPABLE,
     KeySizeRange = CKR_KEY_SIZE_RANGE,
     KeyUnextractable = CKR_KEY_UNEXTRACTABLE,

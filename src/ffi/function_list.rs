@@ -294,16 +294,16 @@ table! {
             = verify::recover, Session(STEP, OUTPUT, DATA, SIGNATURE);
         call C_DigestEncryptUpdate(session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_length: CK_ULONG,
             output: CK_BYTE_PTR, output_length: CK_ULONG_PTR)
-            = dual::update, Session(STEP, OUTPUT, &[CKR_DATA_LEN_RANGE]);
+            = dual::digest_encrypt, Session(STEP, OUTPUT, &[CKR_DATA_LEN_RANGE]);
         call C_DecryptDigestUpdate(session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_length: CK_ULONG,
             output: CK_BYTE_PTR, output_length: CK_ULONG_PTR)
-            = dual::update, Session(STEP, OUTPUT, CIPHERTEXT);
+            = dual::decrypt_digest, Session(STEP, OUTPUT, CIPHERTEXT);
         call C_SignEncryptUpdate(session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_length: CK_ULONG,
             output: CK_BYTE_PTR, output_length: CK_ULONG_PTR)
-            = dual::update, Session(STEP, OUTPUT, SIGN, &[CKR_DATA_LEN_RANGE]);
+            = dual::sign_encrypt, Session(STEP, OUTPUT, SIGN, &[CKR_DATA_LEN_RANGE]);
         call C_DecryptVerifyUpdate(session: CK_SESSION_HANDLE, part: CK_BYTE_PTR, part_length: CK_ULONG,
             output: CK_BYTE_PTR, output_length: CK_ULONG_PTR)
-            = dual::update, Session(STEP, OUTPUT, CIPHERTEXT, &[CKR_DATA_LEN_RANGE]);
+            = dual::decrypt_verify, Session(STEP, OUTPUT, CIPHERTEXT, &[CKR_DATA_LEN_RANGE]);
         call C_GenerateKey(session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, template: CK_ATTRIBUTE_PTR,
             count: CK_ULONG, key: CK_OBJECT_HANDLE_PTR)
             = key::generate, Session(MECHANISM, TEMPLATE, CREATE, &[CKR_FUNCTION_CANCELED]);

@@ -1,10 +1,12 @@
 //! Hash functions on the host (FIPS 180-4).
 
 use sha1::Sha1;
+use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 use sha2::digest::{Digest, FixedOutputReset};
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
 use super::Hash;
+use crate::secret::SecretBytes;
 
 impl Hash {
     /// All hash functions, shortest first.
@@ -119,6 +121,27 @@ impl Digester {
     /// Absorbs the next part.
     pub fn update(&mut self, part: &[u8]) {
         each!(&mut self.state, digest => Digest::update(digest, part));
+    }
+
+    /// What it has absorbed, for [`Self::restore`]. It contains the last bytes as they came, and all that a digest of
+    /// more can be made of.
+    pub fn save(&self) -> SecretBytes {
+        each!(&self.state, digest => SecretBytes::new(digest.serialize().to_vec()))
+    }
+
+    /// A digest that has absorbed what another had when it was saved; `None` where that is no state of this hash.
+    pub fn restore(hash: Hash, state: &[u8]) -> Option<Self> {
+        fn of<D: SerializableState>(state: &[u8]) -> Option<D> {
+            D::deserialize(&SerializedState::<D>::try_from(state).ok()?).ok()
+        }
+        let state = match hash {
+            Hash::Sha1 => State::Sha1(of(state)?),
+            Hash::Sha224 => State::Sha224(of(state)?),
+            Hash::Sha256 => State::Sha256(of(state)?),
+            Hash::Sha384 => State::Sha384(of(state)?),
+            Hash::Sha512 => State::Sha512(of(state)?),
+        };
+        Some(Self { hash, state })
     }
 
     /// The digest of everything absorbed.

@@ -8,6 +8,7 @@
 pub mod digest;
 pub mod ec;
 pub mod plan;
+pub mod random;
 pub mod rsa;
 pub mod symmetric;
 pub mod table;

@@ -11,6 +11,7 @@ use crypto_bigint::{BoxedUint, Odd};
 use zeroize::Zeroizing;
 
 use super::Hash;
+use super::random::fill;
 use crate::error::Error;
 use crate::mechanism::Result;
 use crate::secret::SecretBytes;
@@ -79,15 +80,10 @@ fn mask(hash: Hash, seed: &[u8], target: &mut [u8]) {
     }
 }
 
-/// Fills `bytes` from the system's random generator.
-fn fill_random(bytes: &mut [u8]) -> Result<()> {
-    getrandom::fill(bytes).map_err(|_| Error::FunctionFailed)
-}
-
 /// Fresh random bytes, for salts and seeds.
 pub fn random(length: usize) -> Result<SecretBytes> {
     let mut bytes = Zeroizing::new(vec![0; length]);
-    fill_random(&mut bytes)?;
+    fill(&mut bytes)?;
     Ok(bytes)
 }
 

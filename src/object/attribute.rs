@@ -9,7 +9,7 @@ use crate::card::DataReference;
 use crate::secret::SecretBytes;
 
 /// One attribute of an object.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// The bytes that the caller gets.
     Bytes(SecretBytes),
@@ -20,13 +20,26 @@ pub enum Value {
 }
 
 /// All attributes of an object, by type.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Attributes(BTreeMap<CK_ATTRIBUTE_TYPE, Value>);
 
 impl Attributes {
     /// The value of one attribute; `None` where objects of this kind have no such attribute.
     pub fn find(&self, attribute: CK_ATTRIBUTE_TYPE) -> Option<&Value> {
         self.0.get(&attribute)
+    }
+
+    /// The bytes of one attribute, where it has any that may be shown.
+    pub fn shown(&self, attribute: CK_ATTRIBUTE_TYPE) -> Option<&[u8]> {
+        match self.find(attribute) {
+            Some(Value::Bytes(bytes)) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// A CK_ULONG.
+    pub fn number(&self, attribute: CK_ATTRIBUTE_TYPE) -> Option<CK_ULONG> {
+        self.shown(attribute)?.try_into().map(CK_ULONG::from_ne_bytes).ok()
     }
 
     /// All of them, in the order of their numbers.

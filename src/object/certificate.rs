@@ -33,7 +33,7 @@ pub(super) fn object(token: &str, certificate: &Certificate) -> Object {
 }
 
 /// Adds what is inside the certificate; a certificate that cannot be parsed is shown with empty names, as it is.
-fn parsed(attributes: Attributes, der: &[u8]) -> Attributes {
+pub(super) fn parsed(attributes: Attributes, der: &[u8]) -> Attributes {
     let certificate = x509_cert::Certificate::from_der(der).ok();
     let body = certificate.as_ref().map(x509_cert::Certificate::tbs_certificate);
     let subject = body.and_then(|body| body.subject().to_der().ok()).unwrap_or_default();

@@ -3,14 +3,19 @@
 pub mod attribute;
 pub mod card_secret_key;
 mod certificate;
+pub mod change;
+pub mod created;
 mod data;
 mod private_key;
 mod profile;
 mod public_key;
+mod rule;
 pub mod secret_key;
 pub mod session_object;
 pub mod set;
 pub mod template;
+
+use std::sync::Arc;
 
 use cryptoki_sys::*;
 use sha2::{Digest, Sha256};
@@ -18,8 +23,9 @@ use sha2::{Digest, Sha256};
 use crate::card::PrivateKey;
 use crate::card::key::PublicKey;
 use crate::card::secret_key::SecretKey;
-use crate::secret::SecretBytes;
+use crate::mechanism::symmetric;
 use attribute::Attributes;
+pub use rule::Creator;
 
 /// What an operation needs of an object beyond its attributes.
 #[derive(Debug)]
@@ -32,21 +38,27 @@ pub enum Content {
     PrivateKey(PrivateKey),
     /// A secret key on the card.
     CardSecret(SecretKey),
-    /// A secret value on the host.
-    Secret(SecretBytes),
+    /// A secret key on the host.
+    Secret(symmetric::SecretKey),
 }
 
-/// An object: attributes that never change, and what operations need.
+/// An object: attributes that never change, and what operations need. An object that is modified is replaced by
+/// another with the same content.
 #[derive(Debug)]
 pub struct Object {
     attributes: Attributes,
-    content: Content,
+    content: Arc<Content>,
 }
 
 impl Object {
     /// An object with these attributes.
     pub fn new(attributes: Attributes, content: Content) -> Self {
-        Self { attributes, content }
+        Self { attributes, content: Arc::new(content) }
+    }
+
+    /// The same object with other attributes.
+    fn with_attributes(&self, attributes: Attributes) -> Self {
+        Self { attributes, content: Arc::clone(&self.content) }
     }
 
     /// Its attributes.
@@ -57,6 +69,20 @@ impl Object {
     /// What operations need of it.
     pub fn content(&self) -> &Content {
         &self.content
+    }
+
+    /// Whether it lives as long as a session, not on the token (CKA_TOKEN).
+    pub fn is_session_object(&self) -> bool {
+        !self.attributes.is_true(CKA_TOKEN)
+    }
+
+    /// Bytes that it takes (for C_GetObjectSize).
+    pub fn size(&self) -> usize {
+        let hidden = match &*self.content {
+            Content::Secret(key) if self.attributes.shown(CKA_VALUE).is_none() => key.value.len(),
+            _ => 0,
+        };
+        self.attributes.size() + hidden
     }
 
     /// Whether only a logged-in user may see it (CKA_PRIVATE).

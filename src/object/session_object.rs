@@ -26,6 +26,16 @@ impl SessionObjects {
         self.0.get(&handle).map(|entry| &entry.object)
     }
 
+    /// Puts what `change` makes of an object in its place; `None` if there is no such object.
+    pub fn replace<E>(
+        &mut self,
+        handle: u64,
+        change: impl FnOnce(&Object) -> Result<Object, E>,
+    ) -> Option<Result<(), E>> {
+        let entry = self.0.get_mut(&handle)?;
+        Some(change(&entry.object).map(|changed| entry.object = Arc::new(changed)))
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Arc<Object>)> {
         self.0.iter().map(|(handle, entry)| (*handle, &entry.object))

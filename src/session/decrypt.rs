@@ -1,10 +1,17 @@
-//! C_DecryptInit, C_Decrypt, C_DecryptUpdate, C_DecryptFinal (PKCS#11 3.2 section 5.10).
+//! C_DecryptInit, C_Decrypt, C_DecryptUpdate, C_DecryptFinal with private keys on the card and secret keys on the host
+//! (PKCS#11 3.2 section 5.10).
 
-use super::operation::{Answer, Decrypt, KeyInUse, Operations, Progress, plain};
-use super::Session;
+use cryptoki_sys::CKA_DECRYPT;
+
+use super::operation::{
+    Answer, Decrypt, DecryptWork, KeyInUse, Operations, Progress, appended, plain, session_object,
+};
+use super::{Session, judge_use};
 use crate::error::Error;
 use crate::mechanism::Mechanism;
-use crate::mechanism::plan::plan_decrypt;
+use crate::mechanism::plan::{DecryptPlan, plan_decrypt};
+use crate::mechanism::symmetric::Decryptor;
+use crate::object::Content;
 use crate::secret::SecretBytes;
 
 /// C_DecryptInit.
@@ -13,9 +20,18 @@ pub fn init(session: &Session, mechanism: Mechanism, key: u64) -> Result<(), Err
         if operations.decrypt.is_some() {
             return Err(Error::OperationActive);
         }
-        let key = KeyInUse::new(session.key(key)?)?;
-        let plan = plan_decrypt(&mechanism, key.key()?, session.slot().rejection_secret())?;
-        operations.decrypt = Some(Decrypt { plan, key, progress: Progress::Started, plaintext: None });
+        let object = session.key(key)?;
+        let session_object = session_object(key, &object);
+        let work = if let Content::Secret(secret) = object.content() {
+            let decryptor = Decryptor::new(&mechanism, secret)?;
+            judge_use(&object, &mechanism, CKA_DECRYPT)?;
+            DecryptWork::Host(Some(Box::new(decryptor)))
+        } else {
+            let key = KeyInUse::new(object)?;
+            let plan = plan_decrypt(&mechanism, key.key()?, session.slot().rejection_secret())?;
+            DecryptWork::Card { plan: Box::new(plan), key }
+        };
+        operations.decrypt = Some(Decrypt { work, session_object, progress: Progress::Started, plaintext: None });
         Ok(())
     })
 }
@@ -27,37 +43,42 @@ pub fn decrypt(session: &Session, cryptogram: &[u8], capacity: Option<usize>) ->
         if operation.progress == Progress::Updated {
             return Err(Error::OperationNotInitialized);
         }
-        if let Some(answer) = known_answer(operation, capacity) {
+        let most = operation.work.max_output_len(cryptogram.len());
+        if let Some(answer) = known_answer(operation, most, capacity) {
             return Ok(answer);
         }
-        if operation.plaintext.is_none() {
-            operation.plan.update(cryptogram).inspect_err(|_| operations.decrypt = None)?;
-        }
-        deliver(session, operations, capacity)
+        deliver(session, operations, Some(cryptogram), capacity)
     })
 }
 
-/// C_DecryptUpdate: collects; an asymmetric cryptogram gives nothing before its end.
+/// C_DecryptUpdate. An asymmetric cryptogram gives nothing before its end, nor does one with a tag that is not known.
 pub fn update(session: &Session, part: &[u8], capacity: Option<usize>) -> Result<Answer, Error> {
-    session.with_operations(|operations| {
-        let operation = active(operations)?;
-        if capacity.is_none() {
-            return Ok(Answer::Length(0));
-        }
-        operation.progress = Progress::Updated;
-        operation.plan.update(part).inspect_err(|_| operations.decrypt = None)?;
-        Ok(Answer::Bytes(plain(Vec::new())))
-    })
+    session.with_operations(|operations| advance(operations, part, capacity))
+}
+
+/// The next part, in C_DecryptUpdate and in the dual functions.
+pub(super) fn advance(operations: &mut Operations, part: &[u8], capacity: Option<usize>) -> Result<Answer, Error> {
+    let operation = active(operations)?;
+    if operation.plaintext.is_some() {
+        return Err(Error::OperationNotInitialized);
+    }
+    if let Some(answer) = Answer::before(operation.work.update_len(part.len()), capacity) {
+        return Ok(answer);
+    }
+    operation.progress = Progress::Updated;
+    let ready = operation.work.update(part).inspect_err(|_| operations.decrypt = None)?;
+    Ok(Answer::Bytes(ready))
 }
 
 /// C_DecryptFinal.
 pub fn finish(session: &Session, capacity: Option<usize>) -> Result<Answer, Error> {
     session.with_operations(|operations| {
         let operation = active(operations)?;
-        if let Some(answer) = known_answer(operation, capacity) {
+        let most = operation.work.max_finish_len();
+        if let Some(answer) = known_answer(operation, most, capacity) {
             return Ok(answer);
         }
-        deliver(session, operations, capacity)
+        deliver(session, operations, None, capacity)
     })
 }
 
@@ -65,23 +86,32 @@ fn active(operations: &mut Operations) -> Result<&mut Decrypt, Error> {
     operations.decrypt.as_mut().ok_or(Error::OperationNotInitialized)
 }
 
-/// What can be answered without the card: a length query, or a buffer that is too small for a plaintext that
+/// What can be answered without deciphering: a length query, or a buffer that is too small for a plaintext that
 /// is known already.
-fn known_answer(operation: &Decrypt, capacity: Option<usize>) -> Option<Answer> {
+fn known_answer(operation: &Decrypt, most: usize, capacity: Option<usize>) -> Option<Answer> {
     match &operation.plaintext {
         Some(plaintext) => Answer::before(plaintext.len(), capacity),
-        None if capacity.unwrap_or(0) == 0 => Answer::before(operation.plan.max_output_len(), capacity),
+        None if capacity.unwrap_or(0) == 0 => Answer::before(most, capacity),
         None => None,
     }
 }
 
-/// Deciphers once and gives the plaintext if it fits. A buffer shorter than the longest possible plaintext is
-/// tried, because callers that know their plaintext's length (TLS premaster secrets) pass just that.
-fn deliver(session: &Session, operations: &mut Operations, capacity: Option<usize>) -> Result<Answer, Error> {
+/// Deciphers once, with the last part before where there is one, and gives the plaintext if it fits. A buffer shorter
+/// than the longest possible plaintext is tried, because callers that know their plaintext's length (TLS premaster
+/// secrets) pass just that.
+fn deliver(
+    session: &Session,
+    operations: &mut Operations,
+    last: Option<&[u8]>,
+    capacity: Option<usize>,
+) -> Result<Answer, Error> {
     let mut operation = operations.decrypt.take().ok_or(Error::OperationNotInitialized)?;
     let plaintext = match operation.plaintext.take() {
         Some(plaintext) => plaintext,
-        None => decipher(session, &mut operation)?,
+        None => {
+            let begun = last.map_or(Ok(SecretBytes::default()), |part| operation.work.update(part))?;
+            appended(begun, operation.work.finish(session)?)
+        }
     };
     match Answer::before(plaintext.len(), capacity) {
         Some(answer) => {
@@ -93,11 +123,48 @@ fn deliver(session: &Session, operations: &mut Operations, capacity: Option<usiz
     }
 }
 
-fn decipher(session: &Session, operation: &mut Decrypt) -> Result<SecretBytes, Error> {
-    let (scheme, cryptogram) = operation.plan.finish_input()?;
-    let key = operation.key.key()?;
-    let block = session.slot().with_key(session.generation(), key, operation.key.context.as_ref(), |application, channel| {
+impl DecryptWork {
+    fn max_output_len(&self, length: usize) -> usize {
+        match self {
+            Self::Card { plan, .. } => plan.max_output_len(),
+            Self::Host(decryptor) => decryptor.as_ref().map_or(0, |decryptor| decryptor.max_output_len(length)),
+        }
+    }
+
+    fn update_len(&self, length: usize) -> usize {
+        match self {
+            Self::Card { .. } => 0,
+            Self::Host(decryptor) => decryptor.as_ref().map_or(0, |decryptor| decryptor.update_len(length)),
+        }
+    }
+
+    fn update(&mut self, part: &[u8]) -> Result<SecretBytes, Error> {
+        match self {
+            Self::Card { plan, .. } => plan.update(part).map(|()| plain(Vec::new())),
+            Self::Host(decryptor) => decryptor.as_mut().ok_or(Error::OperationNotInitialized)?.update(part),
+        }
+    }
+
+    fn max_finish_len(&self) -> usize {
+        match self {
+            Self::Card { plan, .. } => plan.max_output_len(),
+            Self::Host(decryptor) => decryptor.as_ref().map_or(0, |decryptor| decryptor.max_finish_len()),
+        }
+    }
+
+    fn finish(&mut self, session: &Session) -> Result<SecretBytes, Error> {
+        match self {
+            Self::Card { plan, key } => decipher(session, plan, key),
+            Self::Host(decryptor) => decryptor.take().ok_or(Error::OperationNotInitialized)?.finish(),
+        }
+    }
+}
+
+fn decipher(session: &Session, plan: &mut DecryptPlan, in_use: &KeyInUse) -> Result<SecretBytes, Error> {
+    let (scheme, cryptogram) = plan.finish_input()?;
+    let key = in_use.key()?;
+    let block = session.slot().with_key(session.generation(), key, in_use.context.as_ref(), |application, channel| {
         application.decipher(channel, key, scheme, &cryptogram)
     })?;
-    operation.plan.unpad(block)
+    plan.unpad(block)
 }

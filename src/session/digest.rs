@@ -16,7 +16,7 @@ pub fn init(session: &Session, mechanism: Mechanism) -> Result<(), Error> {
             return Err(Error::OperationActive);
         }
         let Mechanism::Digest(hash) = mechanism else { return Err(Error::MechanismInvalid) };
-        operations.digest = Some(Digest { digester: Digester::new(hash), progress: Progress::Started });
+        operations.digest = Some(Digest { digester: Digester::new(hash), progress: Progress::Started, keyed: false });
         Ok(())
     })
 }
@@ -51,9 +51,10 @@ pub fn key(session: &Session, key: u64) -> Result<(), Error> {
         let operation = operations.digest.as_mut().ok_or(Error::OperationNotInitialized)?;
         let object = session.key(key)?;
         match object.content() {
-            Content::Secret(value) if object.permits(CKA_EXTRACTABLE) => {
+            Content::Secret(key) if object.permits(CKA_EXTRACTABLE) => {
                 operation.progress = Progress::Updated;
-                operation.digester.update(value);
+                operation.keyed = true;
+                operation.digester.update(key.value.expose());
                 Ok(())
             }
             _ => Err(Error::KeyIndigestible),

@@ -1,10 +1,16 @@
-//! C_EncryptInit, C_Encrypt, C_EncryptUpdate, C_EncryptFinal with public keys, on the host (PKCS#11 3.2 section 5.8).
+//! C_EncryptInit, C_Encrypt, C_EncryptUpdate, C_EncryptFinal with public and secret keys, on the host (PKCS#11 3.2
+//! section 5.8).
 
-use super::operation::{Answer, Encrypt, Operations, Progress, plain};
-use super::Session;
+use cryptoki_sys::CKA_ENCRYPT;
+
+use super::operation::{Answer, Encrypt, EncryptWork, Operations, Progress, appended, plain, session_object};
+use super::{Session, judge_use, public_key};
 use crate::error::Error;
 use crate::mechanism::Mechanism;
 use crate::mechanism::plan::plan_encrypt;
+use crate::mechanism::symmetric::Encryptor;
+use crate::object::Content;
+use crate::secret::SecretBytes;
 
 /// C_EncryptInit.
 pub fn init(session: &Session, mechanism: Mechanism, key: u64) -> Result<(), Error> {
@@ -13,11 +19,13 @@ pub fn init(session: &Session, mechanism: Mechanism, key: u64) -> Result<(), Err
             return Err(Error::OperationActive);
         }
         let object = session.key(key)?;
-        let plan = plan_encrypt(&mechanism, super::public_key(&object)?)?;
-        if !object.permits(cryptoki_sys::CKA_ENCRYPT) {
-            return Err(Error::KeyFunctionNotPermitted);
-        }
-        operations.encrypt = Some(Encrypt { plan, progress: Progress::Started });
+        let work = match object.content() {
+            Content::Secret(secret) => EncryptWork::Secret(Box::new(Encryptor::new(&mechanism, secret)?)),
+            _ => EncryptWork::Public(plan_encrypt(&mechanism, public_key(&object)?)?),
+        };
+        judge_use(&object, &mechanism, CKA_ENCRYPT)?;
+        let session_object = session_object(key, &object);
+        operations.encrypt = Some(Encrypt { work, session_object, progress: Progress::Started });
         Ok(())
     })
 }
@@ -29,39 +37,79 @@ pub fn encrypt(session: &Session, data: &[u8], capacity: Option<usize>) -> Resul
         if operation.progress == Progress::Updated {
             return Err(Error::OperationNotInitialized);
         }
-        if let Some(answer) = Answer::before(operation.plan.output_len(), capacity) {
+        if let Some(answer) = Answer::before(operation.work.output_len(data.len()), capacity) {
             return Ok(answer);
         }
         let mut operation = operations.encrypt.take().ok_or(Error::OperationNotInitialized)?;
-        operation.plan.update(data)?;
-        Ok(Answer::Bytes(plain(operation.plan.finish()?)))
+        let begun = operation.work.update(data)?;
+        Ok(Answer::Bytes(appended(begun, operation.work.finish()?)))
     })
 }
 
-/// C_EncryptUpdate: collects; an asymmetric mechanism gives nothing before its end.
+/// C_EncryptUpdate. An asymmetric mechanism gives nothing before its end.
 pub fn update(session: &Session, part: &[u8], capacity: Option<usize>) -> Result<Answer, Error> {
-    session.with_operations(|operations| {
-        let operation = active(operations)?;
-        if capacity.is_none() {
-            return Ok(Answer::Length(0));
-        }
-        operation.progress = Progress::Updated;
-        operation.plan.update(part).inspect_err(|_| operations.encrypt = None)?;
-        Ok(Answer::Bytes(plain(Vec::new())))
-    })
+    session.with_operations(|operations| advance(operations, part, capacity))
+}
+
+/// The next part, in C_EncryptUpdate and in the dual functions.
+pub(super) fn advance(operations: &mut Operations, part: &[u8], capacity: Option<usize>) -> Result<Answer, Error> {
+    let operation = active(operations)?;
+    if let Some(answer) = Answer::before(operation.work.update_len(part.len()), capacity) {
+        return Ok(answer);
+    }
+    operation.progress = Progress::Updated;
+    let ready = operation.work.update(part).inspect_err(|_| operations.encrypt = None)?;
+    Ok(Answer::Bytes(ready))
 }
 
 /// C_EncryptFinal.
 pub fn finish(session: &Session, capacity: Option<usize>) -> Result<Answer, Error> {
     session.with_operations(|operations| {
-        if let Some(answer) = Answer::before(active(operations)?.plan.output_len(), capacity) {
+        if let Some(answer) = Answer::before(active(operations)?.work.finish_len(), capacity) {
             return Ok(answer);
         }
         let operation = operations.encrypt.take().ok_or(Error::OperationNotInitialized)?;
-        Ok(Answer::Bytes(plain(operation.plan.finish()?)))
+        Ok(Answer::Bytes(operation.work.finish()?))
     })
 }
 
 fn active(operations: &mut Operations) -> Result<&mut Encrypt, Error> {
     operations.encrypt.as_mut().ok_or(Error::OperationNotInitialized)
+}
+
+impl EncryptWork {
+    fn output_len(&self, length: usize) -> usize {
+        match self {
+            Self::Public(plan) => plan.output_len(),
+            Self::Secret(encryptor) => encryptor.output_len(length),
+        }
+    }
+
+    fn update_len(&self, length: usize) -> usize {
+        match self {
+            Self::Public(_) => 0,
+            Self::Secret(encryptor) => encryptor.update_len(length),
+        }
+    }
+
+    fn update(&mut self, part: &[u8]) -> Result<SecretBytes, Error> {
+        match self {
+            Self::Public(plan) => plan.update(part).map(|()| SecretBytes::default()),
+            Self::Secret(encryptor) => encryptor.update(part),
+        }
+    }
+
+    fn finish_len(&self) -> usize {
+        match self {
+            Self::Public(plan) => plan.output_len(),
+            Self::Secret(encryptor) => encryptor.finish_len(),
+        }
+    }
+
+    fn finish(self) -> Result<SecretBytes, Error> {
+        match self {
+            Self::Public(plan) => plan.finish().map(plain),
+            Self::Secret(encryptor) => encryptor.finish(),
+        }
+    }
 }

@@ -1,14 +1,24 @@
-//! C_GenerateKey and C_GenerateKeyPair (PKCS#11 3.2 section 5.18). No driver here generates keys yet.
+//! C_GenerateKey on the host, C_GenerateKeyPair (PKCS#11 3.2 section 5.18). No driver here generates keys yet.
+
+use std::sync::Arc;
 
 use super::Session;
 use crate::error::Error;
-use crate::mechanism::Mechanism;
+use crate::mechanism::{Mechanism, random, table};
+use crate::object::secret_key::{self, Origin, Wish};
 use crate::object::template::Template;
+use crate::secret::LockedBytes;
 
-/// C_GenerateKey.
-pub fn key(session: &Session, _mechanism: Mechanism, template: Template) -> Result<u64, Error> {
-    session.with_operations(|_| template.consistent())?;
-    Err(Error::FunctionNotSupported)
+/// C_GenerateKey: a secret key of this session, on the host. A key that is to be sensitive and not extractable belongs
+/// on a token, and is refused (`TemplateInconsistent`).
+pub fn key(session: &Session, mechanism: Mechanism, template: Template) -> Result<u64, Error> {
+    session.with_operations(|_| {
+        let Mechanism::Generate(kind) = mechanism else { return Err(Error::MechanismInvalid) };
+        let wish = Wish::generated(&template, kind, session.creator()?)?;
+        let value = LockedBytes::filled(wish.length.unwrap_or(0), random::fill)?;
+        let origin = Origin::Generated(table::number(&mechanism));
+        session.add_object(|handle| Ok(Arc::new(secret_key::object(wish, value, origin, handle)?)))
+    })
 }
 
 /// C_GenerateKeyPair.

@@ -3,6 +3,7 @@
 pub mod decrypt;
 pub mod derive;
 pub mod digest;
+pub mod dual;
 pub mod encrypt;
 pub mod generate;
 pub mod login;
@@ -18,13 +19,17 @@ pub mod wrap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cryptoki_sys::CKA_ALLOWED_MECHANISMS;
 use parking_lot::Mutex;
 
 use crate::card::Role;
 use crate::card::key::PublicKey;
 use crate::error::Error;
-use crate::object::{Content, Object};
+use crate::mechanism::Mechanism;
+use crate::mechanism::table::number;
+use crate::object::{Content, Creator, Object};
 use crate::slot::Slot;
+use crate::token::TokenState;
 use crate::token::login::SessionState;
 pub use operation::Answer;
 use operation::Operations;
@@ -102,11 +107,32 @@ impl Session {
             *operations = Operations::default();
             return Err(Error::SessionClosed);
         }
+        self.end_orphans(&mut operations);
         let result = work(&mut operations);
         if self.closed.load(Ordering::Acquire) {
             *operations = Operations::default();
         }
         result
+    }
+
+    /// Ends the operations whose session object is gone, destroyed by whoever owned it or by the logout: their next
+    /// step finds no operation.
+    fn end_orphans(&self, operations: &mut Operations) {
+        let used = operations.session_objects();
+        if used.is_empty() {
+            return;
+        }
+        let there = |handle: &u64, state: &TokenState| state.session_objects.find(*handle).is_some();
+        let gone = self.slot.with_state(self.generation, |state| {
+            used.iter().copied().filter(|handle| !there(handle, state)).collect()
+        });
+        // Without its card the session has no objects at all.
+        operations.end_using(&gone.unwrap_or(used));
+    }
+
+    /// Who makes objects in this session.
+    fn creator(&self) -> Result<Creator, Error> {
+        Ok(Creator { role: self.slot.role(self.generation)?, read_write: self.read_write })
     }
 
     /// An object that this session may see.
@@ -143,4 +169,14 @@ fn public_key(object: &Object) -> Result<&PublicKey, Error> {
         Content::PublicKey(key) => Ok(key),
         _ => Err(Error::KeyTypeInconsistent),
     }
+}
+
+/// Judges a use of a key on the host that its type is fit for: its usage attribute, and CKA_ALLOWED_MECHANISMS.
+fn judge_use(object: &Object, mechanism: &Mechanism, usage: u64) -> Result<(), Error> {
+    if !object.permits(usage) {
+        return Err(Error::KeyFunctionNotPermitted);
+    }
+    let allowed = object.attributes().shown(CKA_ALLOWED_MECHANISMS).unwrap_or_default();
+    let number = number(mechanism).to_ne_bytes();
+    if allowed.as_chunks().0.contains(&number) { Ok(()) } else { Err(Error::MechanismInvalid) }
 }

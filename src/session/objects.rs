@@ -1,10 +1,13 @@
-//! Objects of a session: attributes, size, destruction (PKCS#11 3.2 section 5.7).
+//! Objects of a session: creation, attributes, size, destruction (PKCS#11 3.2 section 5.7).
 
-use cryptoki_sys::{CKA_DESTROYABLE, CKA_MODIFIABLE};
+use std::sync::Arc;
+
+use cryptoki_sys::CKA_DESTROYABLE;
 
 use super::Session;
 use crate::error::Error;
 use crate::object::attribute::Value;
+use crate::object::{Object, change, created};
 use crate::object::template::Template;
 use crate::secret::SecretBytes;
 
@@ -35,28 +38,29 @@ pub fn attribute_values(session: &Session, object: u64, types: &[u64]) -> Result
     types.iter().map(value).collect()
 }
 
-/// C_GetObjectSize: bytes that the attributes take here.
+/// C_GetObjectSize: bytes that the object takes here.
 pub fn size(session: &Session, object: u64) -> Result<u64, Error> {
     let object = session.object(object)?;
-    u64::try_from(object.attributes().size()).map_err(|_| Error::GeneralError)
+    u64::try_from(object.size()).map_err(|_| Error::GeneralError)
 }
 
-/// C_CreateObject.
-pub fn create(_: &Session, template: Template) -> Result<u64, Error> {
-    template.consistent()?;
-    Err(Error::FunctionNotSupported)
+/// C_CreateObject: a session object on the host.
+pub fn create(session: &Session, template: Template) -> Result<u64, Error> {
+    let creator = session.creator()?;
+    session.add_object(|handle| created::object(&template, creator, handle).map(Arc::new))
 }
 
-/// C_CopyObject.
+/// C_CopyObject: another session object on the host.
 pub fn copy(session: &Session, object: u64, template: Template) -> Result<u64, Error> {
-    session.object(object)?;
-    template.consistent()?;
-    Err(Error::FunctionNotSupported)
+    let object = session.object(object)?;
+    let creator = session.creator()?;
+    session.add_object(|handle| change::copied(&object, &template, creator, handle).map(Arc::new))
 }
 
 /// C_DestroyObject: session objects; the token objects here are not destroyable.
 pub fn destroy(session: &Session, handle: u64) -> Result<(), Error> {
     let object = session.object(handle)?;
+    judge_write(session, &object)?;
     if !object.permits(CKA_DESTROYABLE) {
         return Err(Error::ActionProhibited);
     }
@@ -64,9 +68,22 @@ pub fn destroy(session: &Session, handle: u64) -> Result<(), Error> {
     if removed { Ok(()) } else { Err(Error::ObjectHandleInvalid) }
 }
 
-/// C_SetAttributeValue: no object here is modifiable yet.
+/// C_SetAttributeValue: a session object is replaced by one with other attributes, under the same handle, so that
+/// whoever uses it meanwhile goes on with what it was. The token objects here are not modifiable.
 pub fn set_attributes(session: &Session, handle: u64, template: Template) -> Result<(), Error> {
     let object = session.object(handle)?;
-    template.consistent()?;
-    if object.permits(CKA_MODIFIABLE) { Err(Error::FunctionNotSupported) } else { Err(Error::ActionProhibited) }
+    let creator = session.creator()?;
+    judge_write(session, &object)?;
+    if !object.is_session_object() {
+        return change::modified(&object, &template, creator).and(Err(Error::TokenWriteProtected));
+    }
+    let replaced = session.slot().with_state(session.generation(), |state| {
+        state.session_objects.replace(handle, |object| change::modified(object, &template, creator))
+    })?;
+    replaced.unwrap_or(Err(Error::ObjectHandleInvalid))
+}
+
+/// A read-only session changes session objects only.
+fn judge_write(session: &Session, object: &Object) -> Result<(), Error> {
+    if object.is_session_object() || session.is_read_write() { Ok(()) } else { Err(Error::SessionReadOnly) }
 }

@@ -9,6 +9,7 @@ use crate::card::{Authentication, PrivateKey};
 use crate::error::Error;
 use crate::mechanism::digest::Digester;
 use crate::mechanism::plan::{DecryptPlan, EncryptPlan, RecoverPlan, SignPlan, VerifyPlan};
+use crate::mechanism::symmetric::{Decryptor, Encryptor, Mac};
 use crate::object::{Content, Object};
 use crate::secret::{Pin, SecretBytes};
 
@@ -41,7 +42,7 @@ pub struct Operations {
     pub(super) digest: Option<Digest>,
     pub(super) sign: Option<Sign>,
     pub(super) verify: Option<Verify>,
-    pub(super) verify_recover: Option<RecoverPlan>,
+    pub(super) verify_recover: Option<Recover>,
     pub(super) encrypt: Option<Encrypt>,
     pub(super) decrypt: Option<Decrypt>,
 }
@@ -90,31 +91,69 @@ impl KeyInUse {
 pub(super) struct Digest {
     pub(super) digester: Digester,
     pub(super) progress: Progress,
+    /// The value of a key was digested, which no saved state may contain.
+    pub(super) keyed: bool,
 }
 
 pub(super) struct Sign {
-    pub(super) plan: SignPlan,
-    pub(super) key: KeyInUse,
+    pub(super) work: SignWork,
+    pub(super) session_object: Option<u64>,
     pub(super) progress: Progress,
     pub(super) recover: bool,
 }
 
+pub(super) enum SignWork {
+    /// A signature by a private key on the card.
+    Card { plan: SignPlan, key: KeyInUse },
+    /// A code by a secret key on the host.
+    Host(Mac),
+}
+
 pub(super) struct Verify {
-    pub(super) plan: VerifyPlan,
+    pub(super) work: VerifyWork,
+    pub(super) session_object: Option<u64>,
     pub(super) progress: Progress,
+}
+
+pub(super) enum VerifyWork {
+    Public(VerifyPlan),
+    Secret(Mac),
+}
+
+pub(super) struct Recover {
+    pub(super) plan: RecoverPlan,
+    pub(super) session_object: Option<u64>,
 }
 
 pub(super) struct Encrypt {
-    pub(super) plan: EncryptPlan,
+    pub(super) work: EncryptWork,
+    pub(super) session_object: Option<u64>,
     pub(super) progress: Progress,
 }
 
+pub(super) enum EncryptWork {
+    Public(EncryptPlan),
+    Secret(Box<Encryptor>),
+}
+
 pub(super) struct Decrypt {
-    pub(super) plan: DecryptPlan,
-    pub(super) key: KeyInUse,
+    pub(super) work: DecryptWork,
+    pub(super) session_object: Option<u64>,
     pub(super) progress: Progress,
     /// The plaintext, when it turned out to be longer than the caller's buffer.
     pub(super) plaintext: Option<SecretBytes>,
+}
+
+pub(super) enum DecryptWork {
+    /// A decryption by a private key on the card.
+    Card { plan: Box<DecryptPlan>, key: KeyInUse },
+    /// A decryption by a secret key on the host; `None` once it gave its plaintext.
+    Host(Option<Box<Decryptor>>),
+}
+
+/// The handle of a key that an operation cannot outlive, since it may go before the token does.
+pub(super) fn session_object(handle: u64, object: &Object) -> Option<u64> {
+    object.is_session_object().then_some(handle)
 }
 
 /// Kinds of operations, as C_SessionCancel names them.
@@ -154,6 +193,34 @@ impl Operations {
         named.filter(|kind| (kind.end)(self)).count() > 0
     }
 
+    /// Handles of the session objects that operations use.
+    pub(super) fn session_objects(&self) -> Vec<u64> {
+        let used = [
+            self.sign.as_ref().and_then(|operation| operation.session_object),
+            self.verify.as_ref().and_then(|operation| operation.session_object),
+            self.verify_recover.as_ref().and_then(|operation| operation.session_object),
+            self.encrypt.as_ref().and_then(|operation| operation.session_object),
+            self.decrypt.as_ref().and_then(|operation| operation.session_object),
+        ];
+        used.into_iter().flatten().collect()
+    }
+
+    /// Ends the operations that use one of these session objects.
+    pub(super) fn end_using(&mut self, gone: &[u64]) {
+        let orphan = |used: Option<u64>| used.is_some_and(|handle| gone.contains(&handle));
+        self.sign.take_if(|operation| orphan(operation.session_object));
+        self.verify.take_if(|operation| orphan(operation.session_object));
+        self.verify_recover.take_if(|operation| orphan(operation.session_object));
+        self.encrypt.take_if(|operation| orphan(operation.session_object));
+        self.decrypt.take_if(|operation| orphan(operation.session_object));
+    }
+
+    /// Whether any operation uses a key.
+    pub(super) fn with_key(&self) -> bool {
+        let signs = self.sign.is_some() || self.verify.is_some() || self.verify_recover.is_some();
+        signs || self.encrypt.is_some() || self.decrypt.is_some()
+    }
+
     fn end_sign(&mut self, recover: bool) -> bool {
         let active = self.sign.as_ref().is_some_and(|operation| operation.recover == recover);
         if active {
@@ -164,8 +231,14 @@ impl Operations {
 
     /// The key in use that waits for a context-specific login, one that had none before one that had.
     pub(super) fn waiting_for_context(&mut self) -> Option<&mut KeyInUse> {
-        let sign = self.sign.as_mut().map(|operation| &mut operation.key);
-        let decrypt = self.decrypt.as_mut().map(|operation| &mut operation.key);
+        let sign = self.sign.as_mut().and_then(|operation| match &mut operation.work {
+            SignWork::Card { key, .. } => Some(key),
+            SignWork::Host(_) => None,
+        });
+        let decrypt = self.decrypt.as_mut().and_then(|operation| match &mut operation.work {
+            DecryptWork::Card { key, .. } => Some(key),
+            DecryptWork::Host(_) => None,
+        });
         let waiting = sign.into_iter().chain(decrypt).filter(|key| key.wants_context());
         waiting.min_by_key(|key| key.context.is_some())
     }
@@ -174,4 +247,15 @@ impl Operations {
 /// Bytes that are no secret, in the type of those that are.
 pub(super) fn plain(bytes: Vec<u8>) -> SecretBytes {
     Zeroizing::new(bytes)
+}
+
+/// `one` and then `other`, moved only where there is something to append.
+pub(super) fn appended(one: SecretBytes, other: SecretBytes) -> SecretBytes {
+    if one.is_empty() {
+        return other;
+    }
+    let mut both = Zeroizing::new(Vec::with_capacity(one.len().saturating_add(other.len())));
+    both.extend_from_slice(&one);
+    both.extend_from_slice(&other);
+    both
 }

@@ -42,3 +42,20 @@ fn digest_info_lengths_agree_with_the_digest() {
     }
     assert_eq!(Hash::Sha1.oid_der(), [0x06, 0x05, 0x2B, 0x0E, 0x03, 0x02, 0x1A]);
 }
+
+#[test]
+fn a_saved_digest_goes_on_where_it_was() {
+    let data: Vec<u8> = (0..=255).collect();
+    for hash in Hash::ALL {
+        for length in [0, 1, 63, 64, 65, 128, 200] {
+            let mut digester = Digester::new(hash);
+            digester.update(&data[..length]);
+            let mut restored = Digester::restore(hash, &digester.save()).unwrap();
+            restored.update(&data[length..]);
+            assert_eq!(restored.finish(), hash.digest(&[&data]), "{hash:?} after {length}");
+        }
+        let state = Digester::new(hash).save();
+        assert!(Digester::restore(hash, &state[1..]).is_none());
+        assert!(Digester::restore(hash, &[&state[..], &[0]].concat()).is_none());
+    }
+}

@@ -64,6 +64,11 @@ pub fn check_cipher(mechanism: &Mechanism, kind: SecretKind) -> Result<&AesMode>
     }
 }
 
+/// Whether a key that is wrapped by `mechanism` is filled with zeros to a whole block (PKCS#11 3.2 6.13.3, 6.13.4).
+pub fn is_filled_with_zeros(mechanism: &Mechanism) -> bool {
+    matches!(mechanism, Mechanism::Aes(AesMode::Ecb | AesMode::Cbc { .. }))
+}
+
 /// Whether a key of this kind signs and verifies by `mechanism`: the function and the length of the code in bytes.
 pub fn check_mac(mechanism: &Mechanism, kind: SecretKind) -> Result<(MacFunction, usize)> {
     let Mechanism::Mac { function, length } = mechanism else {
