@@ -4,6 +4,7 @@
 mod layers;
 
 mod boundary;
+mod budgets;
 mod clients;
 mod in_process;
 mod module;

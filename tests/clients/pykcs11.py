@@ -32,7 +32,7 @@ def sign(session, key, mechanism, pin):
     lib, handle = session.lib, session.session
     native = mechanism.to_native()
     assert lib.C_SignInit(handle, native, key) == CKR_OK
-    assert lib.C_Login(handle, CKU_CONTEXT_SPECIFIC, pin) == CKR_OK
+    assert lib.C_Login(handle, CKU_CONTEXT_SPECIFIC, ckbytelist(pin)) == CKR_OK
     signature = ckbytelist()
     assert lib.C_Sign(handle, ckbytelist(MESSAGE), signature) == CKR_OK
     assert lib.C_Sign(handle, ckbytelist(MESSAGE), signature) == CKR_OK

@@ -1,0 +1,124 @@
+//! How many commands reach the card, step by step: golden files, hard limits, and OpenSC's beside them.
+
+mod speed;
+mod steps;
+mod table;
+
+use std::path::Path;
+
+use crate::clients::child;
+use crate::clients::golden::assert_golden;
+use crate::clients::station::{Card, Station};
+use crate::module;
+use steps::{MODULE, Step};
+
+/// Debian's OpenSC 0.23, for comparison.
+const OPENSC: &str = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so";
+
+/// Runs the steps with the module at `path` in a process of its own.
+fn measure<F: Fn()>(case: F, station: &Station, path: &Path) -> Vec<Step> {
+    let run = child::spawn(case, station, &[(MODULE, path.to_str().unwrap())]).succeeded();
+    run.text.lines().filter_map(Step::parse).collect()
+}
+
+/// Measures ours on `card`, judges it, and OpenSC's on an equal one; `limits` are steps with the most commands each may take.
+fn stays_within<F: Fn() + Copy>(case: F, card: Card, limits: &[(&str, usize)]) {
+    if child::is_child() {
+        return steps::run(card);
+    }
+    let ours = measure(case, &Station::new(card), module::path());
+    let opensc = match Path::new(OPENSC).is_file() {
+        true => measure(case, &Station::new(card), Path::new(OPENSC)),
+        false => {
+            eprintln!("no comparison: there is no {OPENSC} (Debian package opensc)");
+            Vec::new()
+        }
+    };
+    table::show(card, &ours, &opensc);
+    for step in &ours {
+        assert_eq!(step.error, None, "{}", step.name);
+    }
+    for (name, most) in limits {
+        let step = ours.iter().find(|step| step.name == *name).unwrap_or_else(|| panic!("there is no step {name:?}"));
+        assert!(step.commands.len() <= *most, "{} on the card {}: {} where {most} commands are the most", name, card.name(), step.list());
+    }
+    let limited = |step: &&Step| limits.iter().any(|(name, _)| *name == step.name);
+    let free: Vec<_> = ours.iter().filter(|step| !limited(step) && !step.commands.is_empty()).map(|step| &step.name).collect();
+    assert!(free.is_empty(), "steps that cost commands and have no limit: {free:?}");
+    let text: String = ours.iter().map(|step| format!("{}: {}\n", step.name, step.list())).collect();
+    assert_golden(&format!("budgets-{}.txt", card.name()), &text);
+}
+
+#[test]
+fn a_card_with_extensions_gets_no_more_commands_than_it_should() {
+    let limits = [
+        ("start", 8),
+        ("all objects", 14),
+        ("login", 2),
+        ("RSA-2048 signature, first", 1),
+        ("RSA-2048 signature, warm", 1),
+        ("P-256 signature, warm", 1),
+        ("9C P-256 signature with its PIN", 3),
+        ("RSA-2048 decryption", 1),
+        ("logout, first", 2),
+        ("login again", 2),
+        ("logout again", 1),
+    ];
+    stays_within(a_card_with_extensions_gets_no_more_commands_than_it_should, Card::Standard, &limits);
+}
+
+#[test]
+fn a_plain_card_gets_no_more_commands_than_it_should() {
+    let limits = [
+        ("start", 8),
+        ("all objects", 14),
+        ("login", 2),
+        ("RSA-2048 signature, first", 1),
+        ("RSA-2048 signature, warm", 1),
+        ("P-256 signature, warm", 1),
+        ("9C P-256 signature with its PIN", 3),
+        ("RSA-2048 decryption", 1),
+        ("logout, first", 2),
+        ("login again", 2),
+        ("logout again", 1),
+    ];
+    stays_within(a_plain_card_gets_no_more_commands_than_it_should, Card::Plain, &limits);
+}
+
+#[test]
+fn a_card_with_short_apdus_gets_no_more_commands_than_it_should() {
+    let limits = [
+        ("start", 8),
+        // Certificates come in parts of 256 bytes.
+        ("all objects", 24),
+        ("login", 2),
+        ("RSA-2048 signature, first", 3),
+        ("RSA-2048 signature, warm", 3),
+        ("P-256 signature, warm", 1),
+        ("9C P-256 signature with its PIN", 3),
+        ("RSA-2048 decryption", 3),
+        ("logout, first", 2),
+        ("login again", 2),
+        ("logout again", 1),
+    ];
+    stays_within(a_card_with_short_apdus_gets_no_more_commands_than_it_should, Card::Short, &limits);
+}
+
+#[test]
+fn a_card_with_larger_keys_gets_no_more_commands_than_it_should() {
+    let limits = [
+        ("start", 8),
+        // Six certificates and the metadata of two more keys.
+        ("all objects", 20),
+        ("login", 2),
+        ("P-384 signature, first", 1),
+        ("P-384 signature, warm", 1),
+        ("RSA-2048 signature, warm", 1),
+        ("9C RSA-3072 signature with its PIN", 3),
+        ("RSA-4096 decryption", 1),
+        ("logout, first", 2),
+        ("login again", 2),
+        ("logout again", 1),
+    ];
+    stays_within(a_card_with_larger_keys_gets_no_more_commands_than_it_should, Card::Varied, &limits);
+}
