@@ -27,5 +27,6 @@ mod order;
 mod outputs;
 mod reload;
 mod slot_events;
+mod structures;
 mod templates;
 mod threads;
