@@ -1,12 +1,16 @@
-//! OpenSSH: `ssh-keygen -D`, and `ssh -o PKCS11Provider=` to a server of our own.
+//! OpenSSH: `ssh-keygen -D`, `ssh -o PKCS11Provider=` to a server of our own, and `ssh-agent`.
+//!
+//! Not with 9C: OpenSSH 9.2 leaves out the login of an operation where it has just logged the user in, and its agent has
+//! nobody to ask; both then sign without it, which CKA_ALWAYS_AUTHENTICATE forbids (PKCS#11 3.2 4.9).
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::keys::{self, Algorithm, Key};
+use super::keys::{self, Key};
 use super::openssl::OpenSsl;
 use super::program::{Run, installed, run};
 use super::station::{Card, Station};
@@ -96,13 +100,24 @@ impl Drop for Server {
     }
 }
 
-/// Logs in with the one key that `identity` (a file with its public half) names.
-fn log_in(station: &Station, server: &Server, identity: &Path) -> Run {
+/// The keys that OpenSSH can sign with.
+fn signers(card: Card) -> impl Iterator<Item = &'static Key> {
+    keys::on(card).iter().filter(|key| key.purpose == keys::Purpose::Sign && !key.always_authenticates())
+}
+
+/// `program` with somebody who answers its questions for the PIN.
+fn with_askpass(station: &Station, program: &str) -> Command {
     let askpass = station.file("askpass", "#!/bin/sh\necho \"$CARDEA_PIN\"\n");
     std::fs::set_permissions(&askpass, std::fs::Permissions::from_mode(0o700)).unwrap();
-    let provider = format!("PKCS11Provider={}", module::path().display());
-    let mut command = station.command("ssh");
+    let mut command = station.command(program);
     command.env("SSH_ASKPASS", &askpass).env("SSH_ASKPASS_REQUIRE", "force").env("DISPLAY", ":0").env_remove("SSH_AUTH_SOCK");
+    command
+}
+
+/// Logs in with the one key that `identity` (a file with its public half) names.
+fn log_in(station: &Station, server: &Server, identity: &Path) -> Run {
+    let provider = format!("PKCS11Provider={}", module::path().display());
+    let mut command = with_askpass(station, "ssh");
     command.args(["-F", "/dev/null", "-p", &server.port.to_string(), "-i"]).arg(identity);
     let options = ["IdentitiesOnly=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "PreferredAuthentications=publickey", &provider];
     for option in options {
@@ -121,8 +136,7 @@ fn ssh_logs_in_with_every_key_that_signs() {
         let station = Station::new(card);
         let openssl = OpenSsl::new(station.directory());
         let server = Server::start(station.directory(), &public_keys(&station));
-        for key in keys::on(card).iter().filter(|key| key.purpose == keys::Purpose::Sign) {
-            assert!(matches!(key.algorithm, Algorithm::Rsa(_) | Algorithm::P256 | Algorithm::P384));
+        for key in signers(card) {
             let identity = station.file(&format!("id-{}.pub", key.reference), expected(&station, key));
             let run = log_in(&station, &server, &identity);
             assert!(run.text.contains("the card let me in"), "{card:?} {key:?}\n{}\n{}", run.text, server.log());
@@ -145,4 +159,57 @@ fn stranger(openssl: &OpenSsl, station: &Station) -> String {
     openssl.run(&["pkey", "-in", &private, "-pubout", "-out", "stranger.pem"]).succeeded();
     let run = station.run("ssh-keygen", ["-i", "-m", "PKCS8", "-f", "stranger.pem"]).succeeded();
     String::from_utf8(run.stdout).unwrap()
+}
+
+/// An agent that may load the module; it ends with this value.
+struct Agent {
+    process: Child,
+    socket: PathBuf,
+}
+
+impl Agent {
+    fn start(station: &Station) -> Self {
+        let socket = station.directory().join("agent");
+        let mut command = with_askpass(station, "ssh-agent");
+        command.args(["-D", "-P", module::path().to_str().unwrap(), "-a"]).arg(&socket);
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while UnixStream::connect(&socket).is_err() {
+            assert!(Instant::now() < deadline, "ssh-agent does not start");
+            std::thread::yield_now();
+        }
+        Self { process, socket }
+    }
+
+    fn add(&self, station: &Station, arguments: &[&str]) -> Run {
+        let mut command = with_askpass(station, "ssh-add");
+        command.args(arguments).env("SSH_AUTH_SOCK", &self.socket);
+        run(command)
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn ssh_agent_signs_with_the_card_until_it_is_told_to_forget_it() {
+    if !installed("ssh-agent", "openssh-client") {
+        return;
+    }
+    for card in [Card::Standard, Card::Varied] {
+        let station = Station::new(card);
+        let agent = Agent::start(&station);
+        agent.add(&station, &["-s", module::path().to_str().unwrap()]).succeeded().says("Card added");
+        assert_eq!(agent.add(&station, &["-L"]).succeeded().text.lines().count(), keys::on(card).len());
+        for key in signers(card) {
+            let identity = station.file(&format!("id-{}.pub", key.reference), expected(&station, key));
+            agent.add(&station, &["-T", identity.to_str().unwrap()]).succeeded();
+        }
+        agent.add(&station, &["-e", module::path().to_str().unwrap()]).succeeded().says("Card removed");
+        agent.add(&station, &["-L"]).failed().says("no identities");
+    }
 }
