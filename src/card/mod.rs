@@ -11,6 +11,7 @@ pub mod new_key;
 pub mod piv;
 pub mod pkcs15;
 pub mod secret_key;
+mod x509;
 
 use thiserror::Error;
 
