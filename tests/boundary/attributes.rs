@@ -67,8 +67,9 @@ const ATTRIBUTES: &[CK_ATTRIBUTE_TYPE] = &[
     CK_ULONG::MAX,
 ];
 
-/// Objects of the standard card, and the classes that must be among them.
-const CLASSES: [CK_OBJECT_CLASS; 5] = [CKO_DATA, CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_PROFILE];
+/// Classes of objects; a profile is where the module says what it can do as a whole.
+const CLASSES: [CK_OBJECT_CLASS; 6] =
+    [CKO_DATA, CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_SECRET_KEY, CKO_PROFILE];
 
 /// One attribute asked for alone: the result, and what its length became.
 fn ask(
@@ -126,10 +127,27 @@ fn attribute_through_all_sizes(
     Some(needed)
 }
 
+/// A session object with a value that may be seen.
+fn create_secret_key(desk: &Desk, session: CK_SESSION_HANDLE) {
+    let (class, kind, yes, no) =
+        (CKO_SECRET_KEY.to_ne_bytes(), CKK_GENERIC_SECRET.to_ne_bytes(), [CK_TRUE], [CK_FALSE]);
+    let mut template = [
+        attribute(CKA_CLASS, &class),
+        attribute(CKA_KEY_TYPE, &kind),
+        attribute(CKA_EXTRACTABLE, &yes),
+        attribute(CKA_SENSITIVE, &no),
+        attribute(CKA_VALUE, &[0x5A; 40]),
+    ];
+    let mut key = 0;
+    ok!(desk.module, C_CreateObject, session, template.as_mut_ptr(), template.len() as CK_ULONG, &raw mut key);
+    assert_eq!(desk.value(session, key, CKA_VALUE), [0x5A; 40]);
+}
+
 cases! {
     fn every_attribute_of_every_object_obeys_the_rule() {
         let desk = Desk::standard();
         let session = desk.logged_in();
+        create_secret_key(&desk, session);
         let mut values = 0;
         for class in CLASSES {
             let objects = desk.find(session, &[attribute(CKA_CLASS, &class.to_ne_bytes())]);
