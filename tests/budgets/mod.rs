@@ -1,4 +1,7 @@
 //! How many commands reach the card, step by step: golden files, hard limits, and OpenSC's beside them.
+//!
+//! Whatever is a VERIFY (login, logout, the PIN of 9C) has one command more than it is: the question which application is
+//! selected. The first logout of a card has another, because cards exist that overlook what it says.
 
 mod speed;
 mod steps;
@@ -40,10 +43,17 @@ fn stays_within<F: Fn() + Copy>(case: F, card: Card, limits: &[(&str, usize)]) {
     }
     for (name, most) in limits {
         let step = ours.iter().find(|step| step.name == *name).unwrap_or_else(|| panic!("there is no step {name:?}"));
-        assert!(step.commands.len() <= *most, "{} on the card {}: {} where {most} commands are the most", name, card.name(), step.list());
+        assert!(
+            step.commands.len() <= *most,
+            "{} on the card {}: {} where {most} commands are the most",
+            name,
+            card.name(),
+            step.list()
+        );
     }
     let limited = |step: &&Step| limits.iter().any(|(name, _)| *name == step.name);
-    let free: Vec<_> = ours.iter().filter(|step| !limited(step) && !step.commands.is_empty()).map(|step| &step.name).collect();
+    let free: Vec<_> =
+        ours.iter().filter(|step| !limited(step) && !step.commands.is_empty()).map(|step| &step.name).collect();
     assert!(free.is_empty(), "steps that cost commands and have no limit: {free:?}");
     let text: String = ours.iter().map(|step| format!("{}: {}\n", step.name, step.list())).collect();
     assert_golden(&format!("budgets-{}.txt", card.name()), &text);
@@ -60,9 +70,9 @@ fn a_card_with_extensions_gets_no_more_commands_than_it_should() {
         ("P-256 signature, warm", 1),
         ("9C P-256 signature with its PIN", 3),
         ("RSA-2048 decryption", 1),
-        ("logout, first", 2),
+        ("logout, first", 3),
         ("login again", 2),
-        ("logout again", 1),
+        ("logout again", 2),
     ];
     stays_within(a_card_with_extensions_gets_no_more_commands_than_it_should, Card::Standard, &limits);
 }
@@ -78,9 +88,9 @@ fn a_plain_card_gets_no_more_commands_than_it_should() {
         ("P-256 signature, warm", 1),
         ("9C P-256 signature with its PIN", 3),
         ("RSA-2048 decryption", 1),
-        ("logout, first", 2),
+        ("logout, first", 3),
         ("login again", 2),
-        ("logout again", 1),
+        ("logout again", 2),
     ];
     stays_within(a_plain_card_gets_no_more_commands_than_it_should, Card::Plain, &limits);
 }
@@ -97,9 +107,9 @@ fn a_card_with_short_apdus_gets_no_more_commands_than_it_should() {
         ("P-256 signature, warm", 1),
         ("9C P-256 signature with its PIN", 3),
         ("RSA-2048 decryption", 3),
-        ("logout, first", 2),
+        ("logout, first", 3),
         ("login again", 2),
-        ("logout again", 1),
+        ("logout again", 2),
     ];
     stays_within(a_card_with_short_apdus_gets_no_more_commands_than_it_should, Card::Short, &limits);
 }
@@ -116,9 +126,9 @@ fn a_card_with_larger_keys_gets_no_more_commands_than_it_should() {
         ("RSA-2048 signature, warm", 1),
         ("9C RSA-3072 signature with its PIN", 3),
         ("RSA-4096 decryption", 1),
-        ("logout, first", 2),
+        ("logout, first", 3),
         ("login again", 2),
-        ("logout again", 1),
+        ("logout again", 2),
     ];
     stays_within(a_card_with_larger_keys_gets_no_more_commands_than_it_should, Card::Varied, &limits);
 }

@@ -1,7 +1,6 @@
 //! Warm signatures per second, as ratios: to the same GENERAL AUTHENTICATE by bare SCardTransmit on the same bench, and to
 //! OpenSC. Nothing is asserted about time: `make bench` prints it.
 
-use std::ffi::CString;
 use std::path::Path;
 use std::time::Instant;
 
@@ -35,21 +34,34 @@ fn warm_signatures_are_compared_with_bare_commands_and_with_opensc() {
     }
     let measure = |module: &str| {
         let station = Station::new(Card::Standard);
-        let run = child::spawn(warm_signatures_are_compared_with_bare_commands_and_with_opensc, &station, &[(MODULE, module)]).succeeded();
+        let run = child::spawn(
+            warm_signatures_are_compared_with_bare_commands_and_with_opensc,
+            &station,
+            &[(MODULE, module)],
+        )
+        .succeeded();
         rates(&run.text)
     };
     let (bare, ours) = (measure(BARE), measure(module::path().to_str().unwrap()));
     let opensc = if Path::new(OPENSC).is_file() { measure(OPENSC) } else { Vec::new() };
     println!("\n{:<24} {:>14} {:>18} {:>16}", "warm signatures", "Cardea per s", "to bare commands", "to OpenSC 0.23");
     for (name, rate) in ours {
-        let ratio = |others: &[(String, f64)]| others.iter().find(|(other, _)| *other == name).map_or("-".to_owned(), |(_, other)| format!("{:.2}", rate / other));
+        let ratio = |others: &[(String, f64)]| {
+            others
+                .iter()
+                .find(|(other, _)| *other == name)
+                .map_or("-".to_owned(), |(_, other)| format!("{:.2}", rate / other))
+        };
         println!("{name:<24} {rate:>14.0} {:>18} {:>16}", ratio(&bare), ratio(&opensc));
     }
 }
 
 fn rates(text: &str) -> Vec<(String, f64)> {
     let lines = text.lines().filter_map(|line| line.split_once(MARK));
-    lines.filter_map(|(_, rest)| rest.split_once('\t')).map(|(name, rate)| (name.to_owned(), rate.parse().unwrap())).collect()
+    lines
+        .filter_map(|(_, rest)| rest.split_once('\t'))
+        .map(|(name, rate)| (name.to_owned(), rate.parse().unwrap()))
+        .collect()
 }
 
 /// Runs `sign` until it is warm, then measures it.
@@ -62,7 +74,8 @@ fn rate(name: &str, mut sign: impl FnMut()) {
 
 /// 9A and 9E, which sign without asking for a PIN each time.
 fn signers() -> impl Iterator<Item = (&'static Key, &'static str)> {
-    let keys = keys::on(Card::Standard).iter().filter(|key| key.purpose == Purpose::Sign && !key.always_authenticates());
+    let keys =
+        keys::on(Card::Standard).iter().filter(|key| key.purpose == Purpose::Sign && !key.always_authenticates());
     keys.map(|key| (key, if matches!(key.algorithm, Algorithm::Rsa(_)) { "RSA-2048" } else { "P-256" }))
 }
 
@@ -74,7 +87,8 @@ fn through_module() {
     session.login(UserType::User, Some(&pin())).unwrap();
     for (key, name) in signers() {
         let handle = private(&session, key);
-        let (mechanism, data) = if name == "P-256" { (Mechanism::Ecdsa, vec![7; 32]) } else { (Mechanism::RsaPkcs, vec![7; 51]) };
+        let (mechanism, data) =
+            if name == "P-256" { (Mechanism::Ecdsa, vec![7; 32]) } else { (Mechanism::RsaPkcs, vec![7; 51]) };
         rate(name, || drop(session.sign(&mechanism, handle, &data).unwrap()));
     }
 }
@@ -82,7 +96,7 @@ fn through_module() {
 fn bare() {
     let context = Context::establish(Scope::System).unwrap();
     let reader = context.list_readers_owned().unwrap().remove(0);
-    let card = context.connect(&CString::from(reader), ShareMode::Shared, Protocols::ANY).unwrap();
+    let card = context.connect(&reader, ShareMode::Shared, Protocols::ANY).unwrap();
     let mut buffer = vec![0; 66_000];
     let mut transmit = |command: &[u8]| {
         let answer = card.transmit(command, &mut buffer).unwrap();

@@ -21,7 +21,8 @@ pub(super) fn show(card: Card, ours: &[Step], opensc: &[Step]) {
     let refusals = opensc.iter().filter_map(|step| Some(format!("OpenSC, {}: {}\n", step.name, step.error.as_ref()?)));
     text.extend(refusals);
     eprintln!("{text}");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
     std::fs::write(target.join(format!("budgets-{}.txt", card.name())), text).unwrap();
 }
 

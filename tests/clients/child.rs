@@ -48,5 +48,8 @@ pub fn instructions() -> Vec<u8> {
     let log = std::fs::read_to_string(std::env::var_os("CARDEA_APDU_LOG").unwrap()).unwrap();
     // `0.512345 00A4040005… -> 9000, 61 bytes`
     let commands = log.lines().filter(|line| line.contains(" -> ") && !line.contains(" control "));
-    commands.map(|line| line.split(' ').nth(1).unwrap()).map(|command| u8::from_str_radix(&command[2..4], 16).unwrap()).collect()
+    commands
+        .map(|line| line.split(' ').nth(1).unwrap())
+        .map(|command| u8::from_str_radix(&command[2..4], 16).unwrap())
+        .collect()
 }

@@ -14,7 +14,8 @@ pub fn assert_golden(name: &str, text: &str) {
         std::fs::write(&path, text).unwrap();
         return;
     }
-    let expected = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}; UPDATE_GOLDEN=1 makes it"));
+    let expected =
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}; UPDATE_GOLDEN=1 makes it"));
     let mut lines = expected.lines().zip(text.lines()).enumerate();
     if let Some((number, (old, new))) = lines.find(|(_, (old, new))| old != new) {
         panic!("{name}, line {}: {old:?} became {new:?}; the whole text:\n{text}", number + 1);

@@ -70,7 +70,15 @@ impl Server {
         let mut command = Command::new(SSHD);
         command.args(["-D", "-f", "/dev/null", "-p", &port.to_string(), "-h"]).arg(file("host")).arg("-E").arg(&log);
         let authorized = format!("AuthorizedKeysFile={}", file("authorized").display());
-        for option in ["ListenAddress=127.0.0.1", "StrictModes=no", "UsePAM=no", "PasswordAuthentication=no", "LogLevel=VERBOSE", "PidFile=none", &authorized] {
+        for option in [
+            "ListenAddress=127.0.0.1",
+            "StrictModes=no",
+            "UsePAM=no",
+            "PasswordAuthentication=no",
+            "LogLevel=VERBOSE",
+            "PidFile=none",
+            &authorized,
+        ] {
             command.args(["-o", option]);
         }
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -110,7 +118,11 @@ fn with_askpass(station: &Station, program: &str) -> Command {
     let askpass = station.file("askpass", "#!/bin/sh\necho \"$CARDEA_PIN\"\n");
     std::fs::set_permissions(&askpass, std::fs::Permissions::from_mode(0o700)).unwrap();
     let mut command = station.command(program);
-    command.env("SSH_ASKPASS", &askpass).env("SSH_ASKPASS_REQUIRE", "force").env("DISPLAY", ":0").env_remove("SSH_AUTH_SOCK");
+    command
+        .env("SSH_ASKPASS", &askpass)
+        .env("SSH_ASKPASS_REQUIRE", "force")
+        .env("DISPLAY", ":0")
+        .env_remove("SSH_AUTH_SOCK");
     command
 }
 
@@ -119,7 +131,13 @@ fn log_in(station: &Station, server: &Server, identity: &Path) -> Run {
     let provider = format!("PKCS11Provider={}", module::path().display());
     let mut command = with_askpass(station, "ssh");
     command.args(["-F", "/dev/null", "-p", &server.port.to_string(), "-i"]).arg(identity);
-    let options = ["IdentitiesOnly=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "PreferredAuthentications=publickey", &provider];
+    let options = [
+        "IdentitiesOnly=yes",
+        "StrictHostKeyChecking=no",
+        "UserKnownHostsFile=/dev/null",
+        "PreferredAuthentications=publickey",
+        &provider,
+    ];
     for option in options {
         command.args(["-o", option]);
     }

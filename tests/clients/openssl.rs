@@ -54,9 +54,10 @@ impl OpenSsl {
         }
         let (input, signature) = (self.file(input), self.file(signature));
         let kind = if key.contains(".crt.") { "-certin" } else { "-pubin" };
-        let mut arguments = ["pkeyutl", "-verify", kind, "-inkey", key, "-sigfile", text(&signature), "-in", text(&input)]
-            .map(str::to_owned)
-            .to_vec();
+        let mut arguments =
+            ["pkeyutl", "-verify", kind, "-inkey", key, "-sigfile", text(&signature), "-in", text(&input)]
+                .map(str::to_owned)
+                .to_vec();
         let mut option = |option: String| arguments.extend(["-pkeyopt".to_owned(), option]);
         match scheme {
             Scheme::Pkcs1(hash) => option(format!("digest:{hash}")),
@@ -79,7 +80,8 @@ impl OpenSsl {
         let signature = self.file(signature);
         let kind = if key.contains(".crt.") { "-certin" } else { "-pubin" };
         let option = format!("rsa_padding_mode:{padding}");
-        let arguments = ["pkeyutl", "-verifyrecover", kind, "-inkey", key, "-in", text(&signature), "-pkeyopt", &option];
+        let arguments =
+            ["pkeyutl", "-verifyrecover", kind, "-inkey", key, "-in", text(&signature), "-pkeyopt", &option];
         let run = self.run(&arguments);
         run.status.success() && run.stdout == input
     }

@@ -52,7 +52,8 @@ fn certificates_are_listed_and_exported_without_login() {
         for key in keys::on(card) {
             let exported = tool(&station, &["--export", &url(key.id, "cert")]).succeeded();
             station.file("exported.pem", exported.stdout);
-            let fingerprint = |file: &str| openssl.run(&["x509", "-in", file, "-noout", "-fingerprint", "-sha256"]).succeeded().text;
+            let fingerprint =
+                |file: &str| openssl.run(&["x509", "-in", file, "-noout", "-fingerprint", "-sha256"]).succeeded().text;
             assert_eq!(fingerprint("exported.pem"), fingerprint(&key.certificate()), "{card:?} {key:?}");
         }
         assert_eq!(station.pin_tries(), 3);

@@ -73,7 +73,8 @@ pub fn run(command: Command) -> Run {
 /// Whether `program` is installed; if not, says that the case is skipped and why.
 pub fn installed(program: &str, package: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = Path::new(program).is_file() || std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
+    let found =
+        Path::new(program).is_file() || std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
     if !found {
         eprintln!("skipped: there is no {program} (Debian package {package})");
     }

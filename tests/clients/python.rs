@@ -15,7 +15,8 @@ fn python() -> Option<PathBuf> {
     if let Some(python) = std::env::var_os("CARDEA_PYTHON") {
         return Some(PathBuf::from(python));
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
     let made = target.join("venv");
     if made.join("ready").is_file() {
         return Some(made.join("bin/python"));
@@ -26,7 +27,16 @@ fn python() -> Option<PathBuf> {
         let mut venv = Command::new("python3");
         venv.args(["-m", "venv"]).arg(&own);
         let mut install = Command::new(&python);
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", PACKAGE]);
+        install.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--only-binary",
+            ":all:",
+            PACKAGE,
+        ]);
         for step in [venv, install] {
             let run = run(step);
             if !run.status.success() {

@@ -104,7 +104,8 @@ fn describe(shape: Shape, value: &[u8]) -> String {
         (Number, _) => number().to_string(),
         (Code, _) => format!("{:#X}", number()),
         (Codes, _) => {
-            let codes = value.chunks(size_of::<CK_ULONG>()).map(|code| CK_ULONG::from_ne_bytes(code.try_into().unwrap()));
+            let codes =
+                value.chunks(size_of::<CK_ULONG>()).map(|code| CK_ULONG::from_ne_bytes(code.try_into().unwrap()));
             codes.map(|code| format!("{code:#X}")).collect::<Vec<_>>().join(" ")
         }
         (Text, _) => format!("{:?}", std::str::from_utf8(value).unwrap()),

@@ -20,8 +20,11 @@ fn oaep<'a>(hash: &Hash, mask: &Hash, label: &'a [u8]) -> Mechanism<'a> {
 }
 
 fn oaep_options(hash: &Hash, mask: &Hash, label: &[u8]) -> Vec<String> {
-    let mut options =
-        vec!["rsa_padding_mode:oaep".to_owned(), format!("rsa_oaep_md:{}", hash.name), format!("rsa_mgf1_md:{}", mask.name)];
+    let mut options = vec![
+        "rsa_padding_mode:oaep".to_owned(),
+        format!("rsa_oaep_md:{}", hash.name),
+        format!("rsa_mgf1_md:{}", mask.name),
+    ];
     if !label.is_empty() {
         options.push(format!("rsa_oaep_label:{}", hex::encode(label)));
     }
@@ -65,7 +68,9 @@ fn every_padding(token: &Token, session: &Session, key: &Key, modulus: usize) {
     let cryptogram = token.openssl.encrypt(&public, &["rsa_padding_mode:none"], &block);
     decrypts(session, key.id, &Mechanism::RsaX509, &cryptogram, &block);
     round_trip(session, key.id, &Mechanism::RsaX509, &block);
-    for (hash, mask, label) in HASHES.iter().flat_map(|hash| HASHES.iter().flat_map(move |mask| LABELS.map(|label| (hash, mask, label)))) {
+    for (hash, mask, label) in
+        HASHES.iter().flat_map(|hash| HASHES.iter().flat_map(move |mask| LABELS.map(|label| (hash, mask, label))))
+    {
         let options = oaep_options(hash, mask, label);
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
         let cryptogram = token.openssl.encrypt(&public, &options, SECRET);
@@ -132,7 +137,11 @@ fn broken_padding_gives_the_same_random_message_each_time_and_no_error() {
             assert!(message.len() <= 245);
             assert!(message.is_empty() || !block.ends_with(&message), "part of the block came out");
             let another = token.pkcs11.open_ro_session(token.slot).unwrap();
-            assert_eq!(another.decrypt(&Mechanism::RsaPkcs, private, &cryptogram).unwrap(), message, "in another session");
+            assert_eq!(
+                another.decrypt(&Mechanism::RsaPkcs, private, &cryptogram).unwrap(),
+                message,
+                "in another session"
+            );
             messages.push(message);
         }
         messages.sort();
@@ -147,7 +156,10 @@ fn a_cryptogram_that_cannot_be_one_is_refused() {
         let session = token.user_session();
         let private = object(&session, ObjectClass::PRIVATE_KEY, 3);
         for length in [0, 255, 257] {
-            assert_refused(session.decrypt(&Mechanism::RsaPkcs, private, &vec![1; length]), RvError::EncryptedDataLenRange);
+            assert_refused(
+                session.decrypt(&Mechanism::RsaPkcs, private, &vec![1; length]),
+                RvError::EncryptedDataLenRange,
+            );
         }
         assert_refused(session.decrypt(&Mechanism::RsaPkcs, private, &[0xFF; 256]), RvError::EncryptedDataInvalid);
         let signing = object(&session, ObjectClass::PRIVATE_KEY, 1);

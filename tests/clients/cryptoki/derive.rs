@@ -48,6 +48,9 @@ fn x963(token: &Token, hash: &str, shared: &[u8], info: &[u8], length: usize) ->
     token.openssl.run(&arguments).succeeded().stdout
 }
 
+/// A key derivation function with its shared information.
+type Kdf = fn(&'static [u8]) -> EcKdf<'static>;
+
 fn agrees(token: &Token, session: &Session, key: &Key, curve: &str) {
     let private = object(session, ObjectClass::PRIVATE_KEY, key.id);
     let (peer, point) = token.openssl.point_pair(curve);
@@ -58,7 +61,7 @@ fn agrees(token: &Token, session: &Session, key: &Key, curve: &str) {
         // What is too much is taken from the leading end (PKCS#11 3.2 6.3.17).
         assert_eq!(derive(session, private, EcKdf::null(), point, 16).unwrap(), shared[shared.len() - 16..]);
     }
-    let kdfs: [(&str, fn(&'static [u8]) -> EcKdf<'static>); 5] = [
+    let kdfs: [(&str, Kdf); 5] = [
         ("sha1", EcKdf::sha1),
         ("sha224", EcKdf::sha224),
         ("sha256", EcKdf::sha256),

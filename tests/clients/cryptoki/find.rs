@@ -61,7 +61,15 @@ fn a_template_finds_what_matches_all_of_it_and_nothing_else() {
             (vec![Attribute::Value(b"no such value".to_vec())], 0),
             (vec![Attribute::ModulusBits(2048.into())], 2),
             (vec![Attribute::PublicKeyInfo(spki(token, "9d.pub.pem"))], 3),
-            (vec![class(ObjectClass::CERTIFICATE), Attribute::Id(vec![2]), label("Digital Signature"), Attribute::Token(true)], 1),
+            (
+                vec![
+                    class(ObjectClass::CERTIFICATE),
+                    Attribute::Id(vec![2]),
+                    label("Digital Signature"),
+                    Attribute::Token(true),
+                ],
+                1,
+            ),
             (vec![Attribute::VendorDefined((AttributeType::VendorDefined(0x8000_1234), vec![1]))], 0),
         ];
         for (template, expected) in cases {
@@ -114,7 +122,10 @@ fn for_each_key<F: Fn()>(case: F, card: Card) {
         let session = token.user_session();
         for key in keys::on(card) {
             let certified = object(&session, ObjectClass::CERTIFICATE, key.id);
-            assert_eq!(value(&session, certified, AttributeType::Value), Attribute::Value(certificate(token, &key.certificate())));
+            assert_eq!(
+                value(&session, certified, AttributeType::Value),
+                Attribute::Value(certificate(token, &key.certificate()))
+            );
             let spki = spki(token, &key.public());
             for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY, ObjectClass::CERTIFICATE] {
                 let object = object(&session, class, key.id);
@@ -130,7 +141,8 @@ fn for_each_key<F: Fn()>(case: F, card: Card) {
             }
             let private = object(&session, ObjectClass::PRIVATE_KEY, key.id);
             let secret = [AttributeType::PrivateExponent, AttributeType::Value];
-            let hidden = session.get_attribute_info(private, &secret[usize::from(key.curve().is_some())..][..1]).unwrap();
+            let hidden =
+                session.get_attribute_info(private, &secret[usize::from(key.curve().is_some())..][..1]).unwrap();
             assert!(matches!(hidden[..], [AttributeInfo::Sensitive]), "{key:?} {hidden:?}");
         }
         let unique = session.find_objects(&[]).unwrap();

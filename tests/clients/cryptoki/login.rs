@@ -147,7 +147,8 @@ fn the_last_try_is_kept_for_those_who_want_that() {
 fn the_state_of_a_session_follows_login_and_logout() {
     with_token(the_state_of_a_session_follows_login_and_logout, Card::Elliptic, |token| {
         let state = |session: &Session| session.get_session_info().unwrap().session_state();
-        let (read, write) = (token.pkcs11.open_ro_session(token.slot).unwrap(), token.pkcs11.open_rw_session(token.slot).unwrap());
+        let (read, write) =
+            (token.pkcs11.open_ro_session(token.slot).unwrap(), token.pkcs11.open_rw_session(token.slot).unwrap());
         assert_eq!((state(&read), state(&write)), (SessionState::RoPublic, SessionState::RwPublic));
         write.login(UserType::User, Some(&pin())).unwrap();
         assert_eq!((state(&read), state(&write)), (SessionState::RoUser, SessionState::RwUser));

@@ -31,7 +31,12 @@ impl Raw {
     }
 
     /// The bytes of an attribute, or why there are none.
-    pub fn attribute(&self, session: &Session, object: ObjectHandle, kind: CK_ATTRIBUTE_TYPE) -> Result<Vec<u8>, CK_RV> {
+    pub fn attribute(
+        &self,
+        session: &Session,
+        object: ObjectHandle,
+        kind: CK_ATTRIBUTE_TYPE,
+    ) -> Result<Vec<u8>, CK_RV> {
         // ObjectHandle shows its number in text only.
         let object: CK_OBJECT_HANDLE = object.to_string().parse().unwrap();
         let mut attribute = CK_ATTRIBUTE { type_: kind, pValue: std::ptr::null_mut(), ulValueLen: 0 };

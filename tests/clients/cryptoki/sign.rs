@@ -11,7 +11,8 @@ use super::super::station::Card;
 use super::mechanism::{HASHES, Hash};
 use super::{Token, assert_refused, object, pin, with_token};
 
-const MESSAGE: &[u8] = b"Four score and seven years ago our fathers brought forth on this continent, a new nation, conceived in Liberty";
+const MESSAGE: &[u8] =
+    b"Four score and seven years ago our fathers brought forth on this continent, a new nation, conceived in Liberty";
 
 /// A key pair in one session.
 struct Signer<'a> {

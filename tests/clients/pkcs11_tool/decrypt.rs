@@ -27,9 +27,12 @@ fn pkcs1(station: &Station, openssl: &OpenSsl, key: &Key, modulus: usize) {
 
 /// pkcs11-tool passes its own label ("ABC") only in its self-test, so labels are the other clients' business.
 fn oaep(station: &Station, openssl: &OpenSsl, key: &Key) {
-    for (hash, name, mask) in
-        [("sha1", "SHA-1", "MGF1-SHA1"), ("sha256", "SHA256", "MGF1-SHA256"), ("sha384", "SHA384", "MGF1-SHA384"), ("sha512", "SHA512", "MGF1-SHA512")]
-    {
+    for (hash, name, mask) in [
+        ("sha1", "SHA-1", "MGF1-SHA1"),
+        ("sha256", "SHA256", "MGF1-SHA256"),
+        ("sha384", "SHA384", "MGF1-SHA384"),
+        ("sha512", "SHA512", "MGF1-SHA512"),
+    ] {
         let digest = format!("rsa_oaep_md:{hash}");
         let mask_digest = format!("rsa_mgf1_md:{hash}");
         let cryptogram = openssl.encrypt(&key.public(), &["rsa_padding_mode:oaep", &digest, &mask_digest], SECRET);

@@ -19,7 +19,9 @@ fn flags(station: &Station) -> String {
 fn the_changed_pin_is_the_one_that_logs_in() {
     let station = Station::new(Card::Elliptic);
     let old = station.provisioned.pin.as_str();
-    tool(&station, &["--login", "--pin", old, "--change-pin", "--new-pin", "87654321"]).succeeded().says("PIN successfully changed");
+    tool(&station, &["--login", "--pin", old, "--change-pin", "--new-pin", "87654321"])
+        .succeeded()
+        .says("PIN successfully changed");
     log_in(&station, "87654321").succeeded();
     log_in(&station, old).failed().says("CKR_PIN_INCORRECT");
     assert_eq!(station.pin_tries(), 2);
@@ -45,7 +47,9 @@ fn the_officer_gives_a_blocked_user_a_new_pin() {
     log_in(&station, &station.provisioned.pin).failed().says("CKR_PIN_LOCKED");
     assert!(flags(&station).contains("PIN locked"), "{}", flags(&station));
     let officer = ["--login", "--login-type", "so", "--so-pin", &station.provisioned.puk];
-    tool(&station, &[&officer[..], &["--init-pin", "--new-pin", "13579246"]].concat()).succeeded().says("User PIN successfully initialized");
+    tool(&station, &[&officer[..], &["--init-pin", "--new-pin", "13579246"]].concat())
+        .succeeded()
+        .says("User PIN successfully initialized");
     log_in(&station, "13579246").succeeded();
     assert!(!flags(&station).contains("locked"), "{}", flags(&station));
 }
@@ -56,7 +60,9 @@ fn the_officer_changes_the_puk() {
     let puk = station.provisioned.puk.as_str();
     let change = ["--login", "--login-type", "so", "--so-pin", puk, "--change-pin", "--new-pin", "11223344"];
     tool(&station, &change).succeeded().says("PIN successfully changed");
-    let init = |puk| tool(&station, &["--login", "--login-type", "so", "--so-pin", puk, "--init-pin", "--new-pin", "13579246"]);
+    let init = |puk| {
+        tool(&station, &["--login", "--login-type", "so", "--so-pin", puk, "--init-pin", "--new-pin", "13579246"])
+    };
     init("11223344").succeeded();
     init(puk).failed().says("CKR_PIN_INCORRECT");
 }
@@ -66,7 +72,9 @@ fn the_flags_follow_the_counter_down_and_up_again() {
     let station = Station::new(Card::Elliptic);
     let none = flags(&station);
     assert!(!none.contains("count low") && !none.contains("final") && !none.contains("locked"), "{none}");
-    for (pin, flag) in [("111111", "user PIN count low"), ("222222", "final user PIN try"), ("333333", "user PIN locked")] {
+    for (pin, flag) in
+        [("111111", "user PIN count low"), ("222222", "final user PIN try"), ("333333", "user PIN locked")]
+    {
         log_in(&station, pin).failed().says(if flag.contains("locked") { "CKR_PIN_" } else { "CKR_PIN_INCORRECT" });
         let seen = flags(&station);
         assert!(seen.contains(flag), "after {pin}: {seen}");

@@ -17,14 +17,20 @@ fn the_self_test_passes_on_every_card_and_skips_only_what_a_key_is_not_for() {
         // It signs by four mechanisms with the first key, by one with the others; three of four are verified.
         for (mechanism, times) in [("SHA1-RSA-PKCS: OK", 2), ("SHA256-RSA-PKCS: OK", 1)] {
             let seen = run.lines_with(mechanism).len();
-            assert!(seen >= usize::from(rsa(Purpose::Sign) > 0), "{card:?}: {seen} of {times} {mechanism}\n{}", run.text);
+            assert!(
+                seen >= usize::from(rsa(Purpose::Sign) > 0),
+                "{card:?}: {seen} of {times} {mechanism}\n{}",
+                run.text
+            );
         }
         let all = run.lines_with("all 4 signature functions seem to work").len();
         assert_eq!(all, 1, "{card:?}:\n{}", run.text);
         let deciphered = run.lines_with("    RSA-PKCS-OAEP: ").len();
         assert_eq!(deciphered, 2 * rsa(Purpose::KeyManagement), "{card:?}:\n{}", run.text);
         let judged = run.lines_with("skipping").into_iter().filter(|line| {
-            !line.contains("non-RSA") && !line.contains("can't be used to sign/verify") && !line.contains("can't be used to decrypt")
+            !line.contains("non-RSA")
+                && !line.contains("can't be used to sign/verify")
+                && !line.contains("can't be used to decrypt")
         });
         assert_eq!(judged.collect::<Vec<_>>(), Vec::<&str>::new(), "{card:?}:\n{}", run.text);
     }
@@ -62,7 +68,8 @@ fn a_certificate_read_from_the_card_is_the_one_that_was_issued() {
         for (key, (reference, issued)) in keys::on(card).iter().zip(&station.provisioned.certificates) {
             let output = station.directory().join("certificate");
             let id = format!("{:02x}", key.id);
-            tool(&station, &["--read-object", "--type", "cert", "--id", &id, "-o", output.to_str().unwrap()]).succeeded();
+            tool(&station, &["--read-object", "--type", "cert", "--id", &id, "-o", output.to_str().unwrap()])
+                .succeeded();
             assert_eq!(&std::fs::read(&output).unwrap(), issued, "{card:?} {reference:02X}");
         }
     }
@@ -72,7 +79,9 @@ fn a_certificate_read_from_the_card_is_the_one_that_was_issued() {
 fn what_the_card_computes_is_marked_as_hardware() {
     let station = Station::new(Card::Standard);
     let run = tool(&station, &["-M"]).succeeded();
-    for mechanism in ["RSA-PKCS,", "RSA-X-509,", "SHA256-RSA-PKCS,", "RSA-PKCS-PSS,", "RSA-PKCS-OAEP,", "ECDSA,", "ECDSA-SHA256,"] {
+    for mechanism in
+        ["RSA-PKCS,", "RSA-X-509,", "SHA256-RSA-PKCS,", "RSA-PKCS-PSS,", "RSA-PKCS-OAEP,", "ECDSA,", "ECDSA-SHA256,"]
+    {
         let lines = run.lines_with(&format!("  {mechanism}"));
         assert_eq!(lines.len(), 1, "{mechanism}\n{}", run.text);
         assert!(lines[0].contains("hw"), "{}", lines[0]);

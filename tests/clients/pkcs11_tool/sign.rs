@@ -5,15 +5,21 @@ use super::super::openssl::{OpenSsl, Scheme, ecdsa_der};
 use super::super::station::{Card, Station};
 use super::operate;
 
-const MESSAGE: &[u8] = b"What is to be signed, long enough that no block of a hash holds it all: 0123456789 abcdefghijklmnopqrstuvwxyz";
+const MESSAGE: &[u8] =
+    b"What is to be signed, long enough that no block of a hash holds it all: 0123456789 abcdefghijklmnopqrstuvwxyz";
 
 /// The DigestInfo prefix of SHA-256 (RFC 8017 9.2 note 1).
 const SHA256_PREFIX: [u8; 19] =
     [0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20];
 
 /// The hashes in OpenSSL's names and pkcs11-tool's, with their lengths.
-const HASHES: [(&str, &str, usize); 5] =
-    [("sha1", "SHA1", 20), ("sha224", "SHA224", 28), ("sha256", "SHA256", 32), ("sha384", "SHA384", 48), ("sha512", "SHA512", 64)];
+const HASHES: [(&str, &str, usize); 5] = [
+    ("sha1", "SHA1", 20),
+    ("sha224", "SHA224", 28),
+    ("sha256", "SHA256", 32),
+    ("sha384", "SHA384", 48),
+    ("sha512", "SHA512", 64),
+];
 
 fn every_signature_verifies(card: Card) {
     let station = Station::new(card);
@@ -83,7 +89,10 @@ fn ecdsa(station: &Station, openssl: &OpenSsl, key: &Key) {
         let by_card = [(format!("ECDSA-{name}"), MESSAGE), ("ECDSA".to_owned(), &digest)];
         for (mechanism, input) in by_card {
             let signature = ecdsa_der(&operate(station, "--sign", key.id, &[&mechanism], input));
-            assert!(openssl.verifies(&key.certificate(), Scheme::Ecdsa, &digest, &signature), "{key:?} {mechanism} {name}");
+            assert!(
+                openssl.verifies(&key.certificate(), Scheme::Ecdsa, &digest, &signature),
+                "{key:?} {mechanism} {name}"
+            );
             let other = openssl.digest(hash, b"something else");
             assert!(!openssl.verifies(&key.certificate(), Scheme::Ecdsa, &other, &signature), "{key:?} {mechanism}");
         }
