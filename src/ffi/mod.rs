@@ -1,6 +1,6 @@
 //! The C ABI of Cryptoki, PKCS#11 2.40, 3.0, 3.1 and 3.2: one file per chapter of the specification.
 //!
-//! Every function of the [table](function_list) is judged in one order, which [`call`], [`in_session`] and [`in_slot`]
+//! Every function of the table in `function_list` is judged in one order, which `call`, `in_session` and `in_slot`
 //! give by construction:
 //!
 //! 1. `CKR_CRYPTOKI_NOT_INITIALIZED`, compared by process before any lock is taken;
@@ -10,7 +10,7 @@
 //!    have yet answers `CKR_FUNCTION_NOT_SUPPORTED` here and no earlier.
 //!
 //! A chapter copies in, calls the floor below, and copies out. No panic crosses into C, and a result is one that the
-//! specification lists for the function ([`results`]). The panic hook is the host's: it prints messages, which hold
+//! specification lists for the function (`results`). The panic hook is the host's: it prints messages, which hold
 //! indices and lengths and never a caller's bytes.
 
 mod cell;
@@ -120,7 +120,7 @@ fn in_session<T>(
     body(&session, arguments)
 }
 
-/// [`in_session`] for a step of the operation `kind`: bad arguments end it, as every outcome does but an answer to a
+/// `in_session` for a step of the operation `kind`: bad arguments end it, as every outcome does but an answer to a
 /// length query and CKR_BUFFER_TOO_SMALL (PKCS#11 5.2).
 fn in_operation<T>(
     library: &Library,
