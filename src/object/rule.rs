@@ -136,7 +136,8 @@ pub(super) fn parse(template: &Template, rules: Rules<'_>, creator: Creator) -> 
     let mut attributes = Attributes::default();
     for (attribute, value) in template.iter() {
         let rule = find(rules, attribute)?;
-        let officer = rule.change == Change::Officer && value == [CK_TRUE] && creator.role != Some(Role::SecurityOfficer);
+        let officer =
+            rule.change == Change::Officer && value == [CK_TRUE] && creator.role != Some(Role::SecurityOfficer);
         if rule.given == Given::Never || officer {
             return Err(Error::AttributeReadOnly);
         }

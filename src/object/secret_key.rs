@@ -118,7 +118,8 @@ impl Wish {
         creator.session_object(template)?;
         let attributes = parse(template, &[STORAGE, KEY, RULES, value_rules], creator)?;
         let row = TYPES.iter().find(|row| row.0 == key_type).ok_or(Error::AttributeValueInvalid)?;
-        let attributes = if template.bytes(CKA_PRIVATE).is_none() { attributes.boolean(CKA_PRIVATE, private) } else { attributes };
+        let attributes =
+            if template.bytes(CKA_PRIVATE).is_none() { attributes.boolean(CKA_PRIVATE, private) } else { attributes };
         // Such a key must not leave the token, and no token here has a place for it: never silently on the host.
         if attributes.is_true(CKA_SENSITIVE) && !attributes.is_true(CKA_EXTRACTABLE) {
             return Err(Error::TemplateInconsistent);
@@ -225,9 +226,7 @@ pub(super) fn shown(attributes: Attributes, value: &LockedBytes) -> Attributes {
 fn checked(attributes: Attributes, kind: SecretKind, value: &LockedBytes) -> Result<Attributes, Error> {
     let own = match kind {
         SecretKind::Aes => aes_check_value(value.expose())?.to_vec(),
-        SecretKind::Generic | SecretKind::Hmac(_) => {
-            Sha1::digest(value.expose()).get(..3).unwrap_or_default().to_vec()
-        }
+        SecretKind::Generic | SecretKind::Hmac(_) => Sha1::digest(value.expose()).get(..3).unwrap_or_default().to_vec(),
         SecretKind::Other => return Ok(attributes),
     };
     match attributes.shown(CKA_CHECK_VALUE) {

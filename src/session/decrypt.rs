@@ -3,9 +3,7 @@
 
 use cryptoki_sys::CKA_DECRYPT;
 
-use super::operation::{
-    Answer, Decrypt, DecryptWork, KeyInUse, Operations, Progress, appended, plain, session_object,
-};
+use super::operation::{Answer, Decrypt, DecryptWork, KeyInUse, Operations, Progress, appended, plain, session_object};
 use super::{Session, judge_use};
 use crate::error::Error;
 use crate::mechanism::Mechanism;
@@ -163,8 +161,9 @@ impl DecryptWork {
 fn decipher(session: &Session, plan: &mut DecryptPlan, in_use: &KeyInUse) -> Result<SecretBytes, Error> {
     let (scheme, cryptogram) = plan.finish_input()?;
     let key = in_use.key()?;
-    let block = session.slot().with_key(session.generation(), key, in_use.context.as_ref(), |application, channel| {
-        application.decipher(channel, key, scheme, &cryptogram)
-    })?;
+    let block =
+        session.slot().with_key(session.generation(), key, in_use.context.as_ref(), |application, channel| {
+            application.decipher(channel, key, scheme, &cryptogram)
+        })?;
     plan.unpad(block)
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use cryptoki_sys::{CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE};
 
-use super::operation::KeyInUse;
 use super::Session;
+use super::operation::KeyInUse;
 use crate::error::Error;
 use crate::mechanism::Mechanism;
 use crate::mechanism::plan::plan_derive;

@@ -22,7 +22,12 @@ pub fn key(session: &Session, mechanism: Mechanism, template: Template) -> Resul
 }
 
 /// C_GenerateKeyPair.
-pub fn key_pair(session: &Session, _mechanism: Mechanism, public: Template, private: Template) -> Result<(u64, u64), Error> {
+pub fn key_pair(
+    session: &Session,
+    _mechanism: Mechanism,
+    public: Template,
+    private: Template,
+) -> Result<(u64, u64), Error> {
     session.with_operations(|_| public.consistent().and_then(|()| private.consistent()))?;
     Err(Error::FunctionNotSupported)
 }

@@ -7,8 +7,8 @@ use cryptoki_sys::CKA_DESTROYABLE;
 use super::Session;
 use crate::error::Error;
 use crate::object::attribute::Value;
-use crate::object::{Object, change, created};
 use crate::object::template::Template;
+use crate::object::{Object, change, created};
 use crate::secret::SecretBytes;
 
 /// What C_GetAttributeValue says of one attribute.

@@ -131,8 +131,9 @@ fn finish_on_card(session: &Session, plan: SignPlan, key: &KeyInUse) -> Result<S
     if private.authentication == Authentication::Always && key.context.is_none() {
         return Err(Error::UserNotLoggedIn);
     }
-    let signature = session.slot().with_key(session.generation(), private, key.context.as_ref(), |application, channel| {
-        application.sign(channel, private, scheme, &input)
-    })?;
+    let signature =
+        session.slot().with_key(session.generation(), private, key.context.as_ref(), |application, channel| {
+            application.sign(channel, private, scheme, &input)
+        })?;
     if signature.len() == length { Ok(plain(signature)) } else { Err(Error::DeviceError) }
 }

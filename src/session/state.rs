@@ -77,10 +77,7 @@ fn opened(session: &Session, sealed: &[u8]) -> Result<Digest, Error> {
 }
 
 fn code(session: &Session, content: &[u8]) -> Result<Mac, Error> {
-    let key = SecretKey {
-        kind: SecretKind::Generic,
-        value: LockedBytes::new(&**session.slot().rejection_secret()),
-    };
+    let key = SecretKey { kind: SecretKind::Generic, value: LockedBytes::new(&**session.slot().rejection_secret()) };
     let mut code = Mac::new(&Mechanism::Mac { function: MacFunction::Hmac(Hash::Sha256), length: None }, &key)?;
     let serial = session.slot().description()?.serial.clone();
     // The serial number ends where the content begins, which always begins alike.

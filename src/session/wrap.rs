@@ -8,9 +8,9 @@ use cryptoki_sys::{CKA_EXTRACTABLE, CKA_TRUSTED, CKA_UNWRAP, CKA_WRAP, CKA_WRAP_
 use super::operation::{Answer, KeyInUse, appended, plain};
 use super::{Session, judge_use};
 use crate::error::Error;
+use crate::mechanism::Mechanism;
 use crate::mechanism::plan::{EncryptPlan, plan_encrypt, plan_unwrap};
 use crate::mechanism::symmetric::{Decryptor, Encryptor, SecretKey, is_filled_with_zeros};
-use crate::mechanism::Mechanism;
 use crate::object::secret_key::{self, Origin, Wish};
 use crate::object::template::Template;
 use crate::object::{Content, Object};
@@ -20,7 +20,13 @@ use crate::secret::{LockedBytes, SecretBytes};
 const BLOCK: usize = 16;
 
 /// C_WrapKey.
-pub fn wrap(session: &Session, mechanism: Mechanism, wrapping: u64, key: u64, capacity: Option<usize>) -> Result<Answer, Error> {
+pub fn wrap(
+    session: &Session,
+    mechanism: Mechanism,
+    wrapping: u64,
+    key: u64,
+    capacity: Option<usize>,
+) -> Result<Answer, Error> {
     session.with_operations(|_| {
         let wrapping = session.object(wrapping).map_err(|error| renamed(error, Error::WrappingKeyHandleInvalid))?;
         let object = session.key(key)?;
@@ -56,8 +62,10 @@ impl Wrapper {
     fn new(mechanism: &Mechanism, wrapping: &Object) -> Result<Self, Error> {
         let wrapper = match wrapping.content() {
             Content::PublicKey(public) => plan_encrypt(mechanism, public).map(Self::Public),
-            Content::Secret(secret) => Encryptor::new(mechanism, secret)
-                .map(|encryptor| Self::Secret { encryptor: Box::new(encryptor), fill: is_filled_with_zeros(mechanism) }),
+            Content::Secret(secret) => Encryptor::new(mechanism, secret).map(|encryptor| Self::Secret {
+                encryptor: Box::new(encryptor),
+                fill: is_filled_with_zeros(mechanism),
+            }),
             Content::Plain | Content::PrivateKey(_) | Content::CardSecret(_) => Err(Error::KeyTypeInconsistent),
         };
         wrapper.map_err(|error| match error {
@@ -95,7 +103,13 @@ impl Wrapper {
 }
 
 /// C_UnwrapKey: the unwrapped key is a session object on the host.
-pub fn unwrap(session: &Session, mechanism: Mechanism, unwrapping: u64, wrapped: &[u8], template: Template) -> Result<u64, Error> {
+pub fn unwrap(
+    session: &Session,
+    mechanism: Mechanism,
+    unwrapping: u64,
+    wrapped: &[u8],
+    template: Template,
+) -> Result<u64, Error> {
     session.with_operations(|_| {
         let object = session.object(unwrapping).map_err(|error| renamed(error, Error::UnwrappingKeyHandleInvalid))?;
         let private = object.is_private();

@@ -5,6 +5,7 @@ pub mod link;
 pub mod setting;
 
 mod closing;
+mod host_objects;
 mod login;
 mod pin_guard;
 mod session_objects;

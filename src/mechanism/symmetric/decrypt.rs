@@ -20,7 +20,10 @@ pub struct Decryptor {
 
 enum Mode {
     Ecb,
-    Cbc { last: [u8; BLOCK], padded: bool },
+    Cbc {
+        last: [u8; BLOCK],
+        padded: bool,
+    },
     Ctr(Box<Counter>),
     /// Nothing is given before the tag at the end was found right.
     Gcm(Box<Gcm>),

@@ -36,7 +36,9 @@ pub(super) fn wrap(aes: &Aes, wrap: KeyWrap, data: &[u8]) -> Result<Vec<u8>> {
 pub(super) fn unwrap(aes: &Aes, wrap: KeyWrap, cryptogram: &[u8]) -> Result<SecretBytes> {
     match wrap {
         KeyWrap::Plain { initial } => kw_inverse(aes, initial, cryptogram),
-        KeyWrap::Pad { initial } | KeyWrap::Pkcs7 { initial } => unpadded(kw_inverse(aes, initial, cryptogram)?, SEMIBLOCK),
+        KeyWrap::Pad { initial } | KeyWrap::Pkcs7 { initial } => {
+            unpadded(kw_inverse(aes, initial, cryptogram)?, SEMIBLOCK)
+        }
         KeyWrap::Padded { initial } => kwp_inverse(aes, initial, cryptogram),
     }
 }

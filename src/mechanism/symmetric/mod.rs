@@ -74,7 +74,11 @@ pub fn check_mac(mechanism: &Mechanism, kind: SecretKind) -> Result<(MacFunction
     let Mechanism::Mac { function, length } = mechanism else {
         let signs = !matches!(
             mechanism,
-            Mechanism::Aes(_) | Mechanism::RsaOaep(_) | Mechanism::Ecdh1(_) | Mechanism::Digest(_) | Mechanism::Generate(_)
+            Mechanism::Aes(_)
+                | Mechanism::RsaOaep(_)
+                | Mechanism::Ecdh1(_)
+                | Mechanism::Digest(_)
+                | Mechanism::Generate(_)
         );
         return Err(if signs { Error::KeyTypeInconsistent } else { Error::MechanismInvalid });
     };

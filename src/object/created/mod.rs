@@ -46,6 +46,3 @@ fn agreeing(attributes: Attributes, attribute: CK_ATTRIBUTE_TYPE, own: &[u8]) ->
         _ => Ok(attributes.bytes(attribute, own)),
     }
 }
-
-#[cfg(test)]
-mod tests;
