@@ -2,7 +2,7 @@
 
 use cardea_apdu::Atr;
 
-use super::{CardApplication, CardError, piv};
+use super::{CardApplication, CardError, myeid, piv};
 use crate::channel::Channel;
 
 /// What a probe finds: the application, selected, or nothing.
@@ -22,6 +22,8 @@ pub struct Driver {
 pub static DRIVERS: &[Driver] = &[
     // First because the discovery object tells in one command without SELECT, which spares other programs' logins.
     Driver { name: "PIV", hint: |_| false, probe: piv::probe },
+    // Asked only where the ATR bears its name, so it costs other cards nothing.
+    Driver { name: "MyEID", hint: myeid::hint, probe: myeid::probe },
 ];
 
 /// Most commands that a card nobody knows may cost.

@@ -7,6 +7,7 @@
 pub mod command;
 pub mod driver;
 pub mod key;
+pub mod myeid;
 pub mod new_key;
 pub mod piv;
 pub mod pkcs15;

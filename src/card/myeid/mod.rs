@@ -1,0 +1,223 @@
+//! MyEID cards from version 4.0 on (Aventra), and OsEID, which speaks as they do.
+//!
+//! A PKCS#15 file system in the DF 5015, in which keys are files that the card computes with. A key's reference is its
+//! file identifier. Cards from 4.0.10 on have volatile memory for keys: the module's session objects.
+//!
+//! Commands from a fresh card to its [`Description`]: GET DATA of card information and capabilities, SELECT and READ
+//! BINARY of EF.TokenInfo, EF.ODF and AODF, empty VERIFY: nine.
+
+mod card_information;
+mod directory;
+mod file;
+mod objects;
+mod pin;
+mod private_key;
+mod public_key;
+mod security_environment;
+
+use std::collections::BTreeMap;
+
+use cardea_apdu::Atr;
+
+use super::command::{security, selection};
+use super::key::PublicKey;
+use super::pkcs15::{Application, Path};
+use super::{
+    CardApplication, CardError, CardObject, DataReference, DecipherScheme, Description, PrivateKey, Role,
+    SignatureScheme,
+};
+use crate::channel::Channel;
+use crate::secret::{Pin, SecretBytes};
+use card_information::{Capabilities, Information, NAME};
+use directory::Head;
+use pin::Pins;
+
+/// The application's AID, that of PKCS#15.
+pub use super::pkcs15::application::AID;
+
+/// Longest label and manufacturer.
+const TEXT_MAX: usize = 32;
+/// Manufacturer where the card does not name one.
+const MANUFACTURER: &str = "Aventra Ltd.";
+/// Most bytes that are asked of the card's random generator at once.
+const CHALLENGE_MAX: usize = 128;
+
+/// One MyEID application and what is known about it.
+#[derive(Debug)]
+pub struct MyEid {
+    information: Information,
+    /// `None` where the card does not tell.
+    capabilities: Option<Capabilities>,
+    application: Application,
+    /// Read for the description and used up by the next reading of the objects.
+    head: Option<Head>,
+    pins: Pins,
+    /// Where the contents of data objects are.
+    data: BTreeMap<DataReference, Path>,
+}
+
+/// Whether the historical bytes have the card's name.
+pub fn hint(atr: &Atr) -> bool {
+    atr.historical_bytes().windows(NAME.len()).any(|bytes| bytes == NAME)
+}
+
+/// Whether the card is a MyEID, at two to four commands.
+///
+/// A card that does not bear the name is not asked: its PKCS#15 application is somebody else's. An application that is
+/// current already is not selected again.
+pub fn probe(channel: &mut Channel<'_>, atr: &Atr) -> Result<Option<Box<dyn CardApplication>>, CardError> {
+    if !hint(atr) {
+        return Ok(None);
+    }
+    let mut information = Information::read(channel)?;
+    if information.is_none() {
+        selection::select(channel, AID)?;
+        information = Information::read(channel)?;
+    }
+    let Some(information) = information else { return Ok(None) };
+    let capabilities = Capabilities::read(channel)?;
+    Ok(Some(Box::new(MyEid::new(information, capabilities))))
+}
+
+impl MyEid {
+    fn new(information: Information, capabilities: Option<Capabilities>) -> Self {
+        Self {
+            information,
+            capabilities,
+            application: Application::at(&file::APPLICATION),
+            head: None,
+            pins: Pins::customary(),
+            data: BTreeMap::new(),
+        }
+    }
+
+    /// Reads what describes the token, and with it the PINs.
+    fn read_head(&mut self, channel: &mut Channel<'_>) -> Result<Head, CardError> {
+        let head = Head::read(channel, &mut self.application)?;
+        self.pins = Pins::listed(&head.authentication);
+        Ok(head)
+    }
+
+    /// Reads everything that is listed.
+    fn read_objects(&mut self, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError> {
+        let head = match self.head.take() {
+            Some(head) => head,
+            None => self.read_head(channel)?,
+        };
+        let found = objects::read(channel, &mut self.application, &head)?;
+        self.data = found.data;
+        Ok(found.objects)
+    }
+}
+
+impl CardApplication for MyEid {
+    fn select(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
+        selection::select(channel, AID).map(drop)
+    }
+
+    /// By the card information, which only this application gives. Which file is current does not matter: files are
+    /// selected from the MF on, and a security environment that does not find its key selects the DF.
+    fn is_selected(&mut self, channel: &mut Channel<'_>) -> Result<bool, CardError> {
+        let information = Information::read(channel)?;
+        Ok(information.is_some_and(|information| information.is_of_the_card_of(&self.information)))
+    }
+
+    fn describe(&mut self, channel: &mut Channel<'_>) -> Result<Description, CardError> {
+        let head = self.read_head(channel)?;
+        let retries = self.pins.retries(channel, Role::User)?;
+        let token = head.token_info.as_ref();
+        let text = |text: &str, otherwise: &str| bounded(if text.is_empty() { otherwise } else { text });
+        let card_information::Version(major, minor, _) = self.information.version;
+        let description = Description {
+            label: text(token.map_or("", |token| &token.label), "MyEID"),
+            manufacturer: text(token.map_or("", |token| &token.manufacturer), MANUFACTURER),
+            model: "MyEID".to_owned(),
+            serial: self.information.serial(),
+            hardware: (0, 0),
+            firmware: (major, minor),
+            user_pin: pin::description(self.pins.user(), retries),
+            so_pin: self.pins.officer().map(|entry| pin::description(entry, None)),
+            random: true,
+        };
+        self.head = Some(head);
+        Ok(description)
+    }
+
+    fn objects(&mut self, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError> {
+        self.read_objects(channel)
+    }
+
+    fn verify(&mut self, channel: &mut Channel<'_>, role: Role, pin: &Pin) -> Result<(), CardError> {
+        self.pins.verify(channel, role, pin)
+    }
+
+    fn retries(&mut self, channel: &mut Channel<'_>, role: Role) -> Result<Option<u8>, CardError> {
+        self.pins.retries(channel, role)
+    }
+
+    fn read(&mut self, channel: &mut Channel<'_>, reference: DataReference) -> Result<SecretBytes, CardError> {
+        let path = self.data.get(&reference).cloned().ok_or(CardError::NotFound)?;
+        self.application.files.read(channel, &path)
+    }
+
+    fn change_reference_data(
+        &mut self,
+        channel: &mut Channel<'_>,
+        role: Role,
+        old: &Pin,
+        new: &Pin,
+    ) -> Result<(), CardError> {
+        self.pins.change(channel, role, old, new)
+    }
+
+    fn reset_retry_counter(&mut self, channel: &mut Channel<'_>, unblocking: &Pin, new: &Pin) -> Result<(), CardError> {
+        self.pins.unblock(channel, unblocking, new)
+    }
+
+    fn log_out(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
+        pin::log_out(channel)
+    }
+
+    fn challenge(&mut self, channel: &mut Channel<'_>, length: usize) -> Result<SecretBytes, CardError> {
+        let mut random = SecretBytes::new(Vec::with_capacity(length));
+        while random.len() < length {
+            let piece = security::get_challenge(channel, (length - random.len()).min(CHALLENGE_MAX))?;
+            random.extend_from_slice(&piece);
+        }
+        Ok(random)
+    }
+
+    fn sign(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: &PrivateKey,
+        scheme: SignatureScheme,
+        input: &[u8],
+    ) -> Result<Vec<u8>, CardError> {
+        private_key::sign(channel, key, scheme, input)
+    }
+
+    fn decipher(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: &PrivateKey,
+        scheme: DecipherScheme,
+        cryptogram: &[u8],
+    ) -> Result<SecretBytes, CardError> {
+        private_key::decipher(channel, key, scheme, cryptogram)
+    }
+
+    fn agree(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: &PrivateKey,
+        peer: &PublicKey,
+    ) -> Result<SecretBytes, CardError> {
+        private_key::agree(channel, key, peer)
+    }
+}
+
+/// As much of a text as there is room for.
+fn bounded(text: &str) -> String {
+    text.get(..text.floor_char_boundary(TEXT_MAX)).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,6 @@
+//! The MyEID driver over the virtual card that shares no code with it.
+
+mod bench;
+mod objects;
+mod pins;
+mod private_keys;
