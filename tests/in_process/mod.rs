@@ -7,6 +7,7 @@ pub mod setting;
 mod closing;
 mod host_objects;
 mod login;
+mod myeid;
 mod pin_guard;
 mod session_objects;
 mod sessions;
