@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::card::{Authentication, CardApplication, CardError, Description, PrivateKey, Role};
+use crate::card::{Authentication, CardApplication, CardError, CardObject, Description, PrivateKey, Role};
 use crate::channel::Channel;
 use crate::configuration::Configuration;
 use crate::error::Error;
@@ -23,6 +23,11 @@ use crate::token::TokenState;
 use crate::token::pin::{GuardKey, PinGuard};
 pub use info::{MechanismInfo, SlotInfo, TokenInfo};
 use reader::{CardAccess, Reader};
+
+/// Whether this is more than the data objects that a driver may know without asking.
+fn is_key_or_certificate(object: &CardObject) -> bool {
+    !matches!(object, CardObject::Data(_))
+}
 
 /// What all slots of a Library share.
 pub struct Common {
@@ -106,7 +111,7 @@ impl Slot {
             if let Some(known) = self.with_state(generation, |state| state.description.clone())? {
                 return Ok(known);
             }
-            let description = access.probably(|application, channel| application.describe(channel))?;
+            let description = access.certainly(|application, channel| application.describe(channel))?;
             *self.guard.lock() = PinGuard::default();
             self.with_state(generation, |state| state.describe(description))
         })
@@ -122,7 +127,11 @@ impl Slot {
             if let Some(known) = self.with_state(generation, |state| state.objects.clone())? {
                 return Ok(known);
             }
-            let objects = access.probably(|application, channel| application.objects(channel))?;
+            let mut objects = access.probably(|application, channel| application.objects(channel))?;
+            // Each object may be absent. Where all are, another application may have been asked.
+            if !objects.iter().any(is_key_or_certificate) && access.selects_anew()? {
+                objects = access.probably(|application, channel| application.objects(channel))?;
+            }
             let set = Arc::new(ObjectSet::new(&description.serial, &objects, &self.common.handles));
             self.with_state(generation, |state| state.objects = Some(Arc::clone(&set)))?;
             Ok(set)

@@ -14,7 +14,7 @@ use crate::channel::limits::{Limits, speaks_t1};
 use crate::channel::{Channel, ChannelError};
 use crate::error::Error;
 use crate::log::Log;
-use crate::pcsc::{Begun, Connection, Context, Disposition, LinkError, ReaderState, ShareMode, part10};
+use crate::pcsc::{Begun, Connection, Context, Disposition, LinkError, ReaderState, ShareMode, Transaction, part10};
 use crate::profile::{Profiles, UsbId};
 
 /// What every reader of a Library shares.
@@ -78,14 +78,20 @@ impl SecurityEpoch {
     }
 }
 
-/// A connected card with its applications.
+/// A connection to the card of one insertion.
 struct Binding {
     connection: Box<dyn Connection>,
     generation: u64,
-    limits: Limits,
-    applications: Vec<Box<dyn CardApplication>>,
+    /// What the first transaction finds out.
+    card: Option<Card>,
     /// Index of the application that our last command found selected.
     selected: Option<usize>,
+}
+
+/// A card with its applications; none where nobody knows it.
+struct Card {
+    limits: Limits,
+    applications: Vec<Box<dyn CardApplication>>,
 }
 
 impl Reader {
@@ -135,13 +141,6 @@ impl Reader {
             presence.found_gone = true;
             self.security.was_reset();
         }
-    }
-
-    /// How many applications the card of `generation` has; connects and identifies it where necessary.
-    pub fn applications(&self, generation: u64) -> Result<usize, Error> {
-        let mut card = self.card.lock();
-        let binding = self.bound(&mut card, generation)?;
-        Ok(binding.applications.len())
     }
 
     /// Runs `work` with the card lock held, inside one PC/SC transaction on application `index`.
@@ -213,56 +212,59 @@ impl Reader {
     }
 
     fn connect(&self, generation: u64) -> Result<Binding, Error> {
+        let connection = self.surroundings.context.connect(&self.name, ShareMode::Shared).map_err(connect_error)?;
+        Ok(Binding { connection, generation, card: None, selected: None })
+    }
+
+    /// Learns what reader and card can do, and shows the card to the drivers.
+    fn identify(&self, transaction: &mut dyn Transaction, atr: &[u8]) -> Result<Card, Error> {
         let surroundings = &*self.surroundings;
-        let mut connection = surroundings.context.connect(&self.name, ShareMode::Shared).map_err(connect_error)?;
-        let atr = Atr::parse(&connection.atr()).ok();
+        let atr = Atr::parse(atr).ok();
         let capabilities = atr.as_ref().map_or_else(Capabilities::default, |atr| Capabilities::from_historical(atr.historical_bytes()));
-        let mut transaction = connection.begin()?.transaction;
-        let properties = part10::properties(&mut *transaction);
+        let properties = part10::properties(transaction);
         let id = properties.vendor.zip(properties.product).map(|(vendor, product)| UsbId { vendor, product });
         let profile = surroundings.profiles.find(id, &self.name);
         let t1 = atr.as_ref().is_some_and(speaks_t1);
         let mut limits = Limits::announced(&capabilities, &properties).within(profile, t1);
-        let identified = catch_unwind(AssertUnwindSafe(|| {
-            let mut channel = Channel::basic(&mut *transaction, &mut limits, &surroundings.log, &self.name);
-            match &atr {
-                Some(atr) => identify(surroundings.drivers, &mut channel, atr),
-                None => Ok(Vec::new()),
-            }
-        }));
-        let ended = transaction.end(Disposition::Leave);
-        let applications = match identified {
-            Ok(result) => result?,
-            Err(_panic) => {
-                let _ = connection.disconnect(Disposition::Reset);
-                return Err(Error::GeneralError);
-            }
+        let mut channel = Channel::basic(transaction, &mut limits, &surroundings.log, &self.name);
+        let applications = match &atr {
+            Some(atr) => identify(surroundings.drivers, &mut channel, atr)?,
+            None => Vec::new(),
         };
-        ended?;
-        let selected = applications.len().checked_sub(1);
-        Ok(Binding { connection, generation, limits, applications, selected })
+        Ok(Card { limits, applications })
     }
 
+    /// The first transaction identifies the card and goes on with `work`, so that nobody selects anything in between.
     fn in_transaction<R>(
         &self,
         binding: &mut Binding,
         index: usize,
         work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let Binding { connection, limits, applications, selected, .. } = binding;
+        let Binding { connection, card, selected, .. } = binding;
+        let atr = if card.is_none() { connection.atr() } else { Vec::new() };
         let Begun { mut transaction, was_reset } = connection.begin()?;
         if was_reset {
             *selected = None;
             self.security.was_reset();
         }
-        let application = applications.get_mut(index).ok_or(Error::TokenNotRecognized)?;
+        let fresh = card.is_none();
+        let card = match card {
+            Some(card) => card,
+            None => {
+                let identified = self.identify(&mut *transaction, &atr)?;
+                *selected = identified.applications.len().checked_sub(1);
+                card.insert(identified)
+            }
+        };
+        let application = card.applications.get_mut(index).ok_or(Error::TokenNotRecognized)?;
         let mut access = CardAccess {
             application: &mut **application,
-            channel: Channel::basic(&mut *transaction, limits, &self.surroundings.log, &self.name),
+            channel: Channel::basic(&mut *transaction, &mut card.limits, &self.surroundings.log, &self.name),
             security: &self.security,
+            certain: fresh && *selected == Some(index),
             selected,
             index,
-            certain: false,
         };
         let result = work(&mut access);
         // The result stands whatever the end says: a reset or removal is met by the next transaction.
@@ -319,6 +321,13 @@ impl CardAccess<'_, '_> {
         Ok(())
     }
 
+    /// Whether a command could be lost on another application: makes certain, and says whether it had to select.
+    pub fn selects_anew(&mut self) -> Result<bool, CardError> {
+        let before = self.security.current();
+        self.make_certain()?;
+        Ok(self.security.current() != before)
+    }
+
     /// Runs one operation of the application, with certainty about the selection.
     pub fn certainly<R>(&mut self, work: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
         let result = self.make_certain().and_then(|()| work(self.application, &mut self.channel));
@@ -340,9 +349,7 @@ impl CardAccess<'_, '_> {
         }
         match work(self.application, &mut self.channel) {
             Err(error) if !self.certain && is_selection_suspect(error) => {
-                let before = self.security.current();
-                self.make_certain()?;
-                if self.security.current() == before { Err(error) } else { work(self.application, &mut self.channel) }
+                if self.selects_anew()? { work(self.application, &mut self.channel) } else { Err(error) }
             }
             result => result,
         }

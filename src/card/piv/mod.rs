@@ -239,7 +239,9 @@ impl Piv {
 }
 
 impl CardApplication for Piv {
+    /// Another application may have been asked for metadata, so a no is asked for again.
     fn select(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
+        self.metadata = self.metadata.filter(|known| *known);
         selection::select(channel, self.aid).map(drop)
     }
 
