@@ -39,15 +39,18 @@ pub fn find_all(session: &Session, attributes: &[(CK_ATTRIBUTE_TYPE, &[u8])]) ->
     found
 }
 
-fn key(session: &Session, class: CK_ULONG, id: u8) -> Option<u64> {
-    let found = find_all(session, &[(CKA_CLASS, &class.to_ne_bytes()), (CKA_ID, &[id])]).unwrap();
+fn key(session: &Session, class: CK_ULONG, id: u8) -> Result<u64, Error> {
+    let found = find_all(session, &[(CKA_CLASS, &class.to_ne_bytes()), (CKA_ID, &[id])])?;
     assert!(found.len() <= 1);
-    found.first().copied()
+    found.first().copied().ok_or(Error::KeyHandleInvalid)
 }
 
 /// The private key with this id, if this session sees it.
 pub fn private(session: &Session, id: u8) -> Option<u64> {
-    key(session, CKO_PRIVATE_KEY, id)
+    match key(session, CKO_PRIVATE_KEY, id) {
+        Err(Error::KeyHandleInvalid) => None,
+        found => Some(found.unwrap()),
+    }
 }
 
 /// The public key with this id.
@@ -80,13 +83,13 @@ pub fn signature(session: &Session, mechanism: Mechanism, key: u64, data: &[u8])
 
 /// A signature by a P-256 key with this id.
 pub fn ecdsa(session: &Session, id: u8) -> Result<Vec<u8>, Error> {
-    let key = private(session, id).ok_or(Error::KeyHandleInvalid)?;
+    let key = key(session, CKO_PRIVATE_KEY, id)?;
     signature(session, Mechanism::Ecdsa, key, DIGEST)
 }
 
 /// A signature by the key in 9C, with its context-specific login.
 pub fn ecdsa_with_context(session: &Session) -> Result<Vec<u8>, Error> {
-    let key = private(session, SIGNATURE).ok_or(Error::KeyHandleInvalid)?;
+    let key = key(session, CKO_PRIVATE_KEY, SIGNATURE)?;
     sign::init(session, Mechanism::Ecdsa, key)?;
     session.login(CONTEXT, pin(PIN))?;
     sign::sign(session, DIGEST, Some(1024)).map(bytes)
@@ -106,7 +109,7 @@ pub fn encrypted(session: &Session, mechanism: Mechanism, id: u8, data: &[u8]) -
 
 /// C_DecryptInit and C_Decrypt.
 pub fn decrypted(session: &Session, mechanism: Mechanism, id: u8, data: &[u8]) -> Result<Vec<u8>, Error> {
-    let key = private(session, id).ok_or(Error::KeyHandleInvalid)?;
+    let key = key(session, CKO_PRIVATE_KEY, id)?;
     decrypt::init(session, mechanism, key)?;
     decrypt::decrypt(session, data, Some(1024)).map(bytes)
 }
@@ -119,8 +122,8 @@ pub fn ecdh(public_data: Vec<u8>) -> Mechanism {
 /// A secret that the key in 9D agrees on with the holder of the key in 9E, as a session object with these attributes
 /// besides.
 pub fn agreed_with(session: &Session, more: &[(CK_ATTRIBUTE_TYPE, &[u8])]) -> Result<u64, Error> {
-    let point = attribute(session, public(session, CARD_AUTHENTICATION), CKA_EC_POINT);
-    let base = private(session, MANAGEMENT).ok_or(Error::KeyHandleInvalid)?;
+    let point = attribute(session, key(session, CKO_PUBLIC_KEY, CARD_AUTHENTICATION)?, CKA_EC_POINT);
+    let base = key(session, CKO_PRIVATE_KEY, MANAGEMENT)?;
     let (class, key_type) = (CKO_SECRET_KEY.to_ne_bytes(), CKK_GENERIC_SECRET.to_ne_bytes());
     let mut attributes: Vec<(CK_ATTRIBUTE_TYPE, &[u8])> = vec![(CKA_CLASS, &class), (CKA_KEY_TYPE, &key_type)];
     attributes.extend_from_slice(more);

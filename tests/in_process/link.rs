@@ -90,6 +90,11 @@ impl LocalReader {
         *self.trouble.lock().unwrap() = Some((nth, error));
     }
 
+    /// Whether a failure of the link waits yet; it waits no longer.
+    pub fn has_trouble(&self) -> bool {
+        self.trouble.lock().unwrap().take().is_some()
+    }
+
     fn trouble(&self) -> Option<LinkError> {
         let mut trouble = self.trouble.lock().unwrap();
         let (nth, error) = trouble.take()?;

@@ -2,12 +2,20 @@
 
 pub mod keys;
 pub mod link;
+pub mod operations;
 pub mod setting;
 
 mod closing;
-mod host_objects;
+mod context_login;
+mod faults;
+mod lengths;
 mod login;
-mod myeid;
+mod panics;
+mod parallel;
 mod pin_guard;
+mod private_keys;
+mod removal;
 mod session_objects;
 mod sessions;
+mod slot_events;
+mod unknown_cards;
