@@ -8,6 +8,7 @@ pub mod setting;
 mod closing;
 mod context_login;
 mod faults;
+mod host_objects;
 mod lengths;
 mod login;
 mod panics;
