@@ -14,6 +14,25 @@ use crate::log::{Level, Log};
 pub struct Configuration {
     /// Refuse a login that would spend the last try of a PIN.
     pub keep_last_try: bool,
+    /// What happens to a card when the application's last session with it is closed.
+    pub eject: EjectPolicy,
+}
+
+/// What happens to a card when the application's last session with it is closed, as far as nobody else uses it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EjectPolicy {
+    /// Eject where the reader can; else unpower a card that we logged in to; else leave it.
+    #[default]
+    Auto,
+    /// Eject, or unpower where the reader cannot.
+    Eject,
+    /// Power off.
+    Unpower,
+    /// Warm reset.
+    Reset,
+    /// Nothing, unless a verified PIN would stay on the card.
+    Leave,
 }
 
 /// One configuration file; a key that is absent leaves the earlier value.
@@ -21,6 +40,7 @@ pub struct Configuration {
 #[serde(deny_unknown_fields)]
 struct File {
     keep_last_try: Option<bool>,
+    eject: Option<EjectPolicy>,
 }
 
 impl Configuration {
@@ -37,11 +57,18 @@ impl Configuration {
         if let Ok(value) = std::env::var("CARDEA_KEEP_LAST_TRY") {
             configuration.keep_last_try = matches!(value.as_str(), "1" | "true" | "yes");
         }
+        if let Ok(value) = std::env::var("CARDEA_EJECT") {
+            match toml::from_str::<File>(&format!("eject = {value:?}")) {
+                Ok(file) => configuration.apply(&file),
+                Err(error) => log.line(Level::Calls, format_args!("CARDEA_EJECT is ignored: {error}")),
+            }
+        }
         configuration
     }
 
     fn apply(&mut self, file: &File) {
         self.keep_last_try = file.keep_last_try.unwrap_or(self.keep_last_try);
+        self.eject = file.eject.unwrap_or(self.eject);
     }
 }
 
@@ -58,11 +85,18 @@ mod tests {
 
     #[test]
     fn an_absent_key_leaves_the_earlier_value() {
-        let mut configuration = Configuration { keep_last_try: true };
+        let mut configuration = Configuration { keep_last_try: true, ..Configuration::default() };
         configuration.apply(&toml::from_str("").unwrap());
         assert!(configuration.keep_last_try);
         configuration.apply(&toml::from_str("keep_last_try = false").unwrap());
         assert!(!configuration.keep_last_try);
+    }
+
+    #[test]
+    fn an_ejection_policy_is_named_in_lower_case() {
+        let file: File = toml::from_str("eject = \"unpower\"").unwrap();
+        assert_eq!(file.eject, Some(EjectPolicy::Unpower));
+        assert!(toml::from_str::<File>("eject = \"sometimes\"").is_err());
     }
 
     #[test]

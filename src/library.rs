@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::card::driver::{DRIVERS, Driver};
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, EjectPolicy};
 use crate::error::Error;
 use crate::handle::Handles;
 use crate::log::{Level, Log};
@@ -67,7 +67,7 @@ impl Library {
         for slot in self.registry.slots().unwrap_or_default() {
             // The card may be gone; its sessions are then closed already.
             let _ = self.registry.close_all(&slot);
-            slot.reader().disconnect(false);
+            slot.reader().leave(EjectPolicy::Leave, false);
         }
     }
 

@@ -5,6 +5,8 @@
 pub mod part10;
 pub mod winscard;
 
+use std::time::Duration;
+
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -109,6 +111,8 @@ pub trait Context: Send + Sync {
     fn readers(&self) -> Result<Vec<String>, LinkError>;
     /// State of one reader at this moment.
     fn state(&self, reader: &str) -> Result<ReaderState, LinkError>;
+    /// State of one reader as soon as its card is gone, or after `patience`.
+    fn settled(&self, reader: &str, patience: Duration) -> Result<ReaderState, LinkError>;
     /// Opens a connection to the card in `reader`.
     fn connect(&self, reader: &str, share: ShareMode) -> Result<Box<dyn Connection>, LinkError>;
     /// A waiter of its own, so that waiting and cancelling do not disturb this context.

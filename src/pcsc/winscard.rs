@@ -4,7 +4,7 @@
 //! slow card on a shared context would delay every other reader.
 
 use std::ffi::{CStr, CString};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
@@ -119,6 +119,25 @@ impl Context for System {
             let [entry] = &entries;
             Ok(state_of(entry))
         })
+    }
+
+    fn settled(&self, reader: &str, patience: Duration) -> Result<ReaderState, LinkError> {
+        let name = reader_name(reader)?;
+        // On a context of its own: other readers' states are asked for meanwhile.
+        let context = establish()?;
+        let mut entries = [pcsc::ReaderState::new(name, pcsc::State::UNAWARE)];
+        let started = Instant::now();
+        let mut left = Duration::ZERO;
+        loop {
+            context.get_status_change(left, &mut entries).or_else(ignore_timeout).map_err(link_error)?;
+            let [entry] = &mut entries;
+            let state = state_of(entry);
+            left = patience.saturating_sub(started.elapsed());
+            if !state.card_present || left.is_zero() {
+                return Ok(state);
+            }
+            entry.sync_current_state();
+        }
     }
 
     fn connect(&self, reader: &str, share: ShareMode) -> Result<Box<dyn Connection>, LinkError> {

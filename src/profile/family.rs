@@ -91,6 +91,8 @@ pub enum Ability {
     PinModify,
     /// USB autosuspend.
     Autosuspend,
+    /// Powering a card off and on again.
+    PowerDown,
 }
 
 /// Something that a reader gets wrong.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Slot;
-use super::reader::CardAccess;
+use super::access::CardAccess;
 use crate::card::{CardError, PinDescription, Role};
 use crate::error::Error;
 use crate::secret::Pin;
@@ -22,7 +22,7 @@ impl Slot {
             let epoch = self.reader().security().current();
             self.with_state(generation, |state| {
                 // A read-only session may have been opened while the card was busy.
-                if role == Role::SecurityOfficer && state.sessions.values().any(|read_write| !read_write) {
+                if role == Role::SecurityOfficer && state.sessions.values().any(|session| !session.read_write) {
                     return Err(Error::SessionReadOnlyExists);
                 }
                 state.login = match role {
@@ -149,6 +149,7 @@ impl Slot {
             // A lost answer may have been a yes.
             if role == Role::User && matches!(outcome, Ok(()) | Err(CardError::Channel(_))) {
                 state.may_be_verified(resets);
+                self.reader().touch();
             }
         })
     }
@@ -174,7 +175,7 @@ impl Slot {
             Some(_) => return Err(Error::UserAnotherAlreadyLoggedIn),
             None => {}
         }
-        let read_only = self.with_state(generation, |state| state.sessions.values().any(|read_write| !read_write))?;
+        let read_only = self.with_state(generation, |state| state.sessions.values().any(|session| !session.read_write))?;
         if role == Role::SecurityOfficer && read_only { Err(Error::SessionReadOnlyExists) } else { Ok(()) }
     }
 

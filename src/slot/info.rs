@@ -111,7 +111,7 @@ impl Slot {
                     flags |= if set { bit } else { 0 };
                 }
             }
-            let read_write = state.sessions.values().filter(|read_write| **read_write).count();
+            let read_write = state.sessions.values().filter(|session| session.read_write).count();
             TokenInfo {
                 label: description.label.clone(),
                 manufacturer: description.manufacturer.clone(),

@@ -1,6 +1,8 @@
 //! A slot: one application of the card in one reader, with everything Cryptoki asks of a slot and its token.
 
+pub mod access;
 pub mod authentication;
+pub mod eject;
 pub mod event;
 pub mod info;
 pub mod reader;
@@ -19,10 +21,11 @@ use crate::mechanism::plan::RejectionSecret;
 use crate::object::Object;
 use crate::object::set::ObjectSet;
 use crate::secret::Pin;
-use crate::token::TokenState;
+use crate::token::{OpenSession, TokenState};
 use crate::token::pin::{GuardKey, PinGuard};
 pub use info::{MechanismInfo, SlotInfo, TokenInfo};
-use reader::{CardAccess, Reader};
+use access::CardAccess;
+use reader::Reader;
 
 /// Whether this is more than the data objects that a driver may know without asking.
 fn is_key_or_certificate(object: &CardObject) -> bool {
@@ -204,6 +207,7 @@ impl Slot {
 
     /// Adds a session; the first look at the token happens here.
     pub fn open_session(&self, handle: u64, read_write: bool) -> Result<u64, Error> {
+        let hold = self.reader.hold();
         let generation = self.present()?;
         self.described(generation)?;
         let now = self.reader.security().current();
@@ -211,7 +215,7 @@ impl Slot {
             if !read_write && state.role(now) == Some(Role::SecurityOfficer) {
                 return Err(Error::SessionReadWriteSoExists);
             }
-            state.sessions.insert(handle, read_write);
+            state.sessions.insert(handle, OpenSession { read_write, hold });
             Ok(generation)
         })?
     }
@@ -248,9 +252,8 @@ impl Slot {
     fn leave(&self, generation: u64) -> Result<(), Error> {
         let forgotten = self.forget_verification(generation);
         let failed = forgotten.is_err_and(|error| error != Error::DeviceRemoved);
-        if self.reset_owed.swap(false, Ordering::AcqRel) || failed {
-            self.reader.disconnect(true);
-        }
+        let reset_owed = self.reset_owed.swap(false, Ordering::AcqRel) || failed;
+        self.reader.leave(self.common.configuration.eject, reset_owed);
         forgotten
     }
 }

@@ -2,20 +2,28 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use cardea_apdu::Atr;
 use cardea_apdu::historical::Capabilities;
 use parking_lot::Mutex;
 
 use crate::card::driver::{Driver, identify};
-use crate::card::{CardApplication, CardError};
+use crate::card::CardApplication;
 use crate::channel::limits::{Limits, speaks_t1};
-use crate::channel::{Channel, ChannelError};
+use crate::channel::Channel;
+use crate::configuration::EjectPolicy;
 use crate::error::Error;
-use crate::log::Log;
+use crate::log::{Level, Log};
 use crate::pcsc::{Begun, Connection, Context, Disposition, LinkError, ReaderState, ShareMode, Transaction, part10};
 use crate::profile::{Profiles, UsbId};
+
+use super::access::CardAccess;
+use super::eject::Departure;
+
+/// How long a reader may take to put a card out.
+const EJECTION_TIME: Duration = Duration::from_secs(3);
 
 /// What every reader of a Library shares.
 pub struct Surroundings {
@@ -36,6 +44,12 @@ pub struct Reader {
     presence: Mutex<Presence>,
     card: Mutex<Option<Binding>>,
     security: SecurityEpoch,
+    /// Cloned by every session with a token in this reader.
+    sessions: Arc<()>,
+    /// A PIN was verified or volatile memory used since the connection was made.
+    touched: AtomicBool,
+    /// The reader said that it ejects and kept the card.
+    keeps_cards: AtomicBool,
 }
 
 /// The last view of the reader and how many insertions were seen.
@@ -72,15 +86,17 @@ impl SecurityEpoch {
         self.resets.load(Ordering::Acquire)
     }
 
-    fn was_reset(&self) {
+    /// The card started afresh.
+    pub fn was_reset(&self) {
         self.resets.fetch_add(1, Ordering::AcqRel);
         self.lost();
     }
 }
 
-/// A connection to the card of one insertion.
+/// The card of one insertion.
 struct Binding {
-    connection: Box<dyn Connection>,
+    /// Only while somebody of ours uses the card: a connection keeps others from having it for themselves.
+    connection: Option<Box<dyn Connection>>,
     generation: u64,
     /// What the first transaction finds out.
     card: Option<Card>,
@@ -88,16 +104,27 @@ struct Binding {
     selected: Option<usize>,
 }
 
-/// A card with its applications; none where nobody knows it.
+/// What a card carries, and how its reader treats it.
 struct Card {
     limits: Limits,
+    /// None where nobody knows the card.
     applications: Vec<Box<dyn CardApplication>>,
+    departure: Departure,
 }
 
 impl Reader {
     /// A reader that has not been looked at.
     pub fn new(name: String, surroundings: Arc<Surroundings>) -> Self {
-        Self { name, surroundings, presence: Mutex::default(), card: Mutex::new(None), security: SecurityEpoch::default() }
+        Self {
+            name,
+            surroundings,
+            presence: Mutex::default(),
+            card: Mutex::new(None),
+            security: SecurityEpoch::default(),
+            sessions: Arc::default(),
+            touched: AtomicBool::new(false),
+            keeps_cards: AtomicBool::new(false),
+        }
     }
 
     /// PC/SC name.
@@ -113,6 +140,20 @@ impl Reader {
     /// The epoch that logins compare with.
     pub fn security(&self) -> &SecurityEpoch {
         &self.security
+    }
+
+    /// Announces a use of the card that outlasts one operation: the connection stays until the last hold is gone.
+    pub fn hold(&self) -> Arc<()> {
+        Arc::clone(&self.sessions)
+    }
+
+    fn is_held(&self) -> bool {
+        Arc::strong_count(&self.sessions) > 1
+    }
+
+    /// The card holds something that is ours to protect: a verified PIN, a key in volatile memory.
+    pub fn touch(&self) {
+        self.touched.store(true, Ordering::Release);
     }
 
     /// Looks at the reader without a card command. A card that came or went since the last look starts a
@@ -160,6 +201,9 @@ impl Reader {
             let binding = self.bound(&mut card, generation)?;
             self.in_transaction(binding, index, work)
         }));
+        if !self.is_held() && let Some(connection) = card.as_mut().and_then(|binding| binding.connection.take()) {
+            self.disconnect(connection, Disposition::Leave);
+        }
         match outcome {
             Ok(Err(Error::DeviceRemoved)) => {
                 self.drop_binding(&mut card, Disposition::Leave);
@@ -174,23 +218,52 @@ impl Reader {
         }
     }
 
-    /// Closes the connection, if there is one. `reset` asks for a reset on the way, because the application has
-    /// no command that drops a verified PIN; it is done only where nobody else uses the card.
-    pub fn disconnect(&self, reset: bool) {
+    /// Lets go of the card when nobody of ours uses it any more (see [`super::eject`]). `reset_owed` says that a
+    /// verified PIN is still on it.
+    pub fn leave(&self, policy: EjectPolicy, reset_owed: bool) {
         let mut card = self.card.lock();
-        let Some(binding) = card.as_mut() else { return };
+        let Some(binding) = card.as_mut().filter(|_| !self.is_held()) else { return };
+        let Some(mut connection) = binding.connection.take() else { return };
+        let touched = self.touched.swap(false, Ordering::AcqRel);
+        let departure = binding.card.as_ref().map_or_else(|| Departure::of(None), |card| card.departure);
+        let ejects = departure.ejects && !self.keeps_cards.load(Ordering::Acquire);
+        let wish = Departure { ejects, ..departure }.wish(policy, touched, reset_owed);
         // An exclusive reconnection succeeds only when no other connection exists, and keeps others out.
-        let alone = reset && binding.connection.reconnect(ShareMode::Exclusive, Disposition::Leave).is_ok();
-        self.drop_binding(&mut card, if alone { Disposition::Reset } else { Disposition::Leave });
+        let alone = wish != Disposition::Leave && connection.reconnect(ShareMode::Exclusive, Disposition::Leave).is_ok();
+        let disposition = if alone { wish } else { Disposition::Leave };
+        self.disconnect(connection, disposition);
+        if disposition == Disposition::Eject {
+            self.check_ejection();
+        }
+    }
+
+    /// pcsc-lite reports success for ejections that its driver cannot carry out: where the card is still there,
+    /// it is unpowered, and the reader not asked again.
+    fn check_ejection(&self) {
+        let surroundings = &*self.surroundings;
+        let settled = surroundings.context.settled(&self.name, EJECTION_TIME);
+        if settled.is_ok_and(|state| !state.card_present) {
+            return;
+        }
+        self.keeps_cards.store(true, Ordering::Release);
+        surroundings.log.line(Level::Calls, format_args!("[{}] the reader did not eject the card; it is unpowered", self.name));
+        if let Ok(connection) = surroundings.context.connect(&self.name, ShareMode::Exclusive) {
+            self.disconnect(connection, Disposition::Unpower);
+        }
+    }
+
+    fn disconnect(&self, connection: Box<dyn Connection>, disposition: Disposition) {
+        self.security.lost();
+        // An error means that the card or the service is gone, and the connection with it.
+        if connection.disconnect(disposition).is_ok() && disposition != Disposition::Leave {
+            self.security.was_reset();
+        }
     }
 
     fn drop_binding(&self, card: &mut Option<Binding>, disposition: Disposition) {
-        if let Some(binding) = card.take() {
-            self.security.lost();
-            // An error means that the card or the service is gone, and the connection with it.
-            if binding.connection.disconnect(disposition).is_ok() && disposition == Disposition::Reset {
-                self.security.was_reset();
-            }
+        self.touched.store(false, Ordering::Release);
+        if let Some(connection) = card.take().and_then(|binding| binding.connection) {
+            self.disconnect(connection, disposition);
         }
     }
 
@@ -199,8 +272,11 @@ impl Reader {
         if card.as_ref().is_some_and(|binding| binding.generation != generation) {
             self.drop_binding(card, Disposition::Leave);
         }
-        if card.is_none() {
-            *card = Some(self.connect(generation)?);
+        if card.as_ref().is_none_or(|binding| binding.connection.is_none()) {
+            match card {
+                Some(binding) => binding.connection = Some(self.surroundings.context.connect(&self.name, ShareMode::Shared).map_err(connect_error)?),
+                None => *card = Some(self.connect(generation)?),
+            }
             // The card may have been exchanged since the caller looked. Once connected, an exchange is reported
             // by the connection.
             if self.look().1 != generation {
@@ -213,7 +289,7 @@ impl Reader {
 
     fn connect(&self, generation: u64) -> Result<Binding, Error> {
         let connection = self.surroundings.context.connect(&self.name, ShareMode::Shared).map_err(connect_error)?;
-        Ok(Binding { connection, generation, card: None, selected: None })
+        Ok(Binding { connection: Some(connection), generation, card: None, selected: None })
     }
 
     /// Learns what reader and card can do, and shows the card to the drivers.
@@ -231,7 +307,7 @@ impl Reader {
             Some(atr) => identify(surroundings.drivers, &mut channel, atr)?,
             None => Vec::new(),
         };
-        Ok(Card { limits, applications })
+        Ok(Card { limits, applications, departure: Departure::of(profile) })
     }
 
     /// The first transaction identifies the card and goes on with `work`, so that nobody selects anything in between.
@@ -242,6 +318,7 @@ impl Reader {
         work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let Binding { connection, card, selected, .. } = binding;
+        let connection = connection.as_mut().ok_or(Error::GeneralError)?;
         let atr = if card.is_none() { connection.atr() } else { Vec::new() };
         let Begun { mut transaction, was_reset } = connection.begin()?;
         if was_reset {
@@ -258,14 +335,9 @@ impl Reader {
             }
         };
         let application = card.applications.get_mut(index).ok_or(Error::TokenNotRecognized)?;
-        let mut access = CardAccess {
-            application: &mut **application,
-            channel: Channel::basic(&mut *transaction, &mut card.limits, &self.surroundings.log, &self.name),
-            security: &self.security,
-            certain: fresh && *selected == Some(index),
-            selected,
-            index,
-        };
+        let channel = Channel::basic(&mut *transaction, &mut card.limits, &self.surroundings.log, &self.name);
+        let certain = fresh && *selected == Some(index);
+        let mut access = CardAccess::new(&mut **application, channel, &self.security, (selected, index), certain);
         let result = work(&mut access);
         // The result stands whatever the end says: a reset or removal is met by the next transaction.
         let _ = transaction.end(Disposition::Leave);
@@ -288,84 +360,4 @@ fn connect_error(error: LinkError) -> Error {
         LinkError::NoCard | LinkError::Removed | LinkError::NoReader | LinkError::NoService => Error::DeviceRemoved,
         other => other.into(),
     }
-}
-
-/// The card inside a transaction, seen from one application.
-pub struct CardAccess<'a, 't> {
-    application: &'a mut dyn CardApplication,
-    channel: Channel<'t>,
-    security: &'a SecurityEpoch,
-    selected: &'a mut Option<usize>,
-    index: usize,
-    /// Established inside this transaction.
-    certain: bool,
-}
-
-impl CardAccess<'_, '_> {
-    /// Makes sure that the application is selected, by asking it or by selecting it.
-    ///
-    /// Necessary before every VERIFY: another program may have selected something else since our last
-    /// transaction, and its PIN must not lose a try.
-    pub fn make_certain(&mut self) -> Result<(), CardError> {
-        if self.certain {
-            return Ok(());
-        }
-        let believed = *self.selected == Some(self.index);
-        if !(believed && self.application.is_selected(&mut self.channel)?) {
-            *self.selected = None;
-            self.application.select(&mut self.channel)?;
-            self.security.lost();
-            *self.selected = Some(self.index);
-        }
-        self.certain = true;
-        Ok(())
-    }
-
-    /// Whether a command could be lost on another application: makes certain, and says whether it had to select.
-    pub fn selects_anew(&mut self) -> Result<bool, CardError> {
-        let before = self.security.current();
-        self.make_certain()?;
-        Ok(self.security.current() != before)
-    }
-
-    /// Runs one operation of the application, with certainty about the selection.
-    pub fn certainly<R>(&mut self, work: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
-        let result = self.make_certain().and_then(|()| work(self.application, &mut self.channel));
-        self.note_reset(&result);
-        result
-    }
-
-    /// Runs one operation of the application on the belief that it is still selected; where it fails and the
-    /// belief was wrong, selects and runs it once more. Not for commands that spend a try.
-    pub fn probably<R>(&mut self, work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
-        let result = self.with_belief(work);
-        self.note_reset(&result);
-        result
-    }
-
-    fn with_belief<R>(&mut self, mut work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
-        if *self.selected != Some(self.index) {
-            self.make_certain()?;
-        }
-        match work(self.application, &mut self.channel) {
-            Err(error) if !self.certain && is_selection_suspect(error) => {
-                if self.selects_anew()? { work(self.application, &mut self.channel) } else { Err(error) }
-            }
-            result => result,
-        }
-    }
-
-    /// A reset in the middle of a transaction leaves nothing selected and nothing verified.
-    fn note_reset<R>(&mut self, result: &Result<R, CardError>) {
-        if let Err(CardError::Channel(ChannelError::Link(LinkError::Reset | LinkError::Unpowered))) = result {
-            *self.selected = None;
-            self.certain = false;
-            self.security.was_reset();
-        }
-    }
-}
-
-/// Failures that a command may meet when another application got it: all that the card itself answers.
-fn is_selection_suspect(error: CardError) -> bool {
-    !matches!(error, CardError::Channel(ChannelError::Link(_)) | CardError::Input | CardError::PinLength | CardError::PinInvalid)
 }

@@ -15,6 +15,14 @@ use login::Login;
 /// Tries that a PIN has after a success, where the card does not say.
 const USUAL_RETRIES: u8 = 3;
 
+/// An open session as its token knows it.
+pub struct OpenSession {
+    /// It may change token objects.
+    pub read_write: bool,
+    /// Keeps the connection to the card: shared by all sessions with the reader, and counted.
+    pub hold: Arc<()>,
+}
+
 /// Everything that belongs to one insertion of the card; replaced by a fresh one at the next.
 #[derive(Default)]
 pub struct TokenState {
@@ -32,8 +40,8 @@ pub struct TokenState {
     pub security_officer: RetryCounter,
     /// Objects that sessions made.
     pub session_objects: SessionObjects,
-    /// Open sessions by handle; the value says whether they are read/write.
-    pub sessions: HashMap<u64, bool>,
+    /// Open sessions by handle.
+    pub sessions: HashMap<u64, OpenSession>,
     /// The card may hold a PIN that we verified, unless it was reset more often than this since. It outlives a
     /// login that became void on our side: what is verified for certain no more is not dropped for certain.
     pub verified: Option<u64>,

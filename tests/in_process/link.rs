@@ -154,6 +154,10 @@ impl Context for Desk {
         self.reader(reader).map(|reader| state(reader))
     }
 
+    fn settled(&self, reader: &str, _patience: Duration) -> Result<ReaderState, LinkError> {
+        self.state(reader)
+    }
+
     fn connect(&self, reader: &str, _share: ShareMode) -> Result<Box<dyn Connection>, LinkError> {
         let reader = Arc::clone(self.reader(reader)?);
         if !reader.observe() {
