@@ -42,7 +42,8 @@ impl Library {
         Self::with_profiles(context, configuration, log, drivers, Profiles::default())
     }
 
-    fn with_profiles(
+    /// A Library over any PC/SC context, drivers and reader profiles.
+    pub fn with_profiles(
         context: Box<dyn Context>,
         configuration: Configuration,
         log: Log,

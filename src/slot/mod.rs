@@ -250,9 +250,11 @@ impl Slot {
 
     /// The application has no session any more: nothing of its login stays on the card.
     fn leave(&self, generation: u64) -> Result<(), Error> {
+        let hold = self.reader.hold();
         let forgotten = self.forget_verification(generation);
         let failed = forgotten.is_err_and(|error| error != Error::DeviceRemoved);
         let reset_owed = self.reset_owed.swap(false, Ordering::AcqRel) || failed;
+        drop(hold);
         self.reader.leave(self.common.configuration.eject, reset_owed);
         forgotten
     }

@@ -108,6 +108,18 @@ impl LocalReader {
         Some(error)
     }
 
+    /// Another program connects to the card, as long as the value lives.
+    pub fn connect_another(self: &Arc<Self>) -> impl Drop + use<> {
+        struct Another(Arc<LocalReader>);
+        impl Drop for Another {
+            fn drop(&mut self) {
+                self.0.connections.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        self.connections.fetch_add(1, Ordering::SeqCst);
+        Another(Arc::clone(self))
+    }
+
     /// Connections that are open.
     pub fn connections(&self) -> u32 {
         self.connections.load(Ordering::SeqCst)

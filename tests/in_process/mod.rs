@@ -10,6 +10,7 @@ mod context_login;
 mod faults;
 mod host_objects;
 mod lengths;
+mod ejection;
 mod login;
 mod panics;
 mod parallel;

@@ -140,14 +140,17 @@ impl Setting {
     /// What the card says to another program that asks for the state of the PIN: 9000 verified, else 63Cx.
     pub fn pin_status(&self) -> u16 {
         self.reader.virtual_reader().clear_faults();
+        let status = self.another(&[0x00, VERIFY, 0x00, 0x80]);
+        if status != 0x6D00 {
+            return status;
+        }
+        // The card started afresh with nothing selected.
+        self.another_selects_piv();
         self.another(&[0x00, VERIFY, 0x00, 0x80])
     }
 
     /// Tries that the PIN has left, as the card itself says.
     pub fn tries(&self) -> u8 {
-        if self.pin_status() == 0x6D00 {
-            self.another_selects_piv();
-        }
         match self.pin_status() {
             0x9000 => FULL,
             0x6983 => 0,
