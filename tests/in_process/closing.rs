@@ -1,6 +1,6 @@
 //! Closing sessions: what ends with one, with the last, and with all (sessions of one token and of two).
 
-use std::sync::{Arc, Barrier};
+use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
@@ -174,13 +174,14 @@ fn a_running_signature_finishes_when_its_session_closes() {
     let keeper = setting.open();
     setting.fault(Fault::on(GENERAL_AUTHENTICATE, Action::Delay(Duration::from_millis(100))));
     sign::init(&session, Mechanism::Ecdsa, key).unwrap();
-    let signing = Arc::clone(&session);
-    let thread = thread::spawn(move || sign::sign(&signing, DIGEST, Some(64)).map(bytes));
-    while setting.reader.virtual_reader().pending_faults() > 0 {
-        thread::yield_now();
-    }
-    setting.library.close_session(session.handle()).unwrap();
-    assert_eq!(thread.join().unwrap().unwrap().len(), 64);
+    thread::scope(|scope| {
+        let signing = scope.spawn(|| sign::sign(&session, DIGEST, Some(64)).map(bytes));
+        while setting.reader.virtual_reader().pending_faults() > 0 {
+            thread::yield_now();
+        }
+        setting.library.close_session(session.handle()).unwrap();
+        assert_eq!(signing.join().unwrap().unwrap().len(), 64);
+    });
     assert_eq!(sign::init(&session, Mechanism::Ecdsa, key), Err(Error::SessionClosed));
     assert!(ecdsa(&keeper, AUTHENTICATION).is_ok());
 }

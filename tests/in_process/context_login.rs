@@ -45,7 +45,8 @@ fn it_costs_a_check_a_verify_and_the_signature() {
 #[test]
 fn what_another_program_does_in_between_costs_no_signature() {
     let setting = Setting::elliptic();
-    let meddle: [(&str, fn(&Setting)); 4] = [
+    type Meddle = fn(&Setting);
+    let meddle: [(&str, Meddle); 4] = [
         ("a command", |setting| assert_eq!(setting.another(&[0x00, 0xFD, 0x00, 0x00]), 0x9000)),
         ("a selection", Setting::another_selects_its_application),
         ("a second selection", Setting::another_selects_piv),

@@ -12,6 +12,7 @@ mod host_objects;
 mod lengths;
 mod ejection;
 mod login;
+mod myeid;
 mod panics;
 mod parallel;
 mod pin_guard;
