@@ -80,7 +80,7 @@ fn the_flags_of_a_card_that_was_low_before_are_true_from_the_start() {
 
 #[test]
 fn the_last_try_is_kept_for_those_who_want_that() {
-    let configuration = Configuration { keep_last_try: true };
+    let configuration = Configuration { keep_last_try: true, ..Configuration::default() };
     let setting = Setting::with(PivOptions::default(), &Layout::elliptic(), configuration, DRIVERS);
     let session = setting.open();
     for wrong in ["000000", "111111"] {
