@@ -2,8 +2,7 @@
 
 use crate::card::CardError;
 use crate::card::pkcs15::{
-    Application, DirectoryFile, Entry, Listing, ObjectClass, ObjectDirectoryEntry, Path, PinEntry, Place, TokenInfo,
-    entries,
+    Application, DirectoryFile, Entry, Listing, ObjectClass, ObjectDirectoryEntry, PinEntry, TokenInfo, entries,
 };
 use crate::channel::Channel;
 
@@ -37,14 +36,6 @@ impl Head {
     ) -> Result<Vec<Listing<T>>, CardError> {
         let places = self.object_directory.entries().filter(|entry| classes.contains(&entry.class));
         places.map(|ObjectDirectoryEntry { class, place }| application.list(channel, *class, place)).collect()
-    }
-
-    /// The directory file in which new objects of a class go.
-    pub(super) fn file_for(&self, class: ObjectClass) -> Option<&Path> {
-        self.object_directory.entries().find_map(|entry| match &entry.place {
-            Place::File(path) if entry.class == class => Some(path),
-            _ => None,
-        })
     }
 
     /// The entries of all directory files of a class, read again.

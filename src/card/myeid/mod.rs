@@ -7,6 +7,7 @@
 //! BINARY of EF.TokenInfo, EF.ODF and AODF, empty VERIFY: nine.
 
 mod card_information;
+mod cipher;
 mod directory;
 mod file;
 mod objects;
@@ -14,21 +15,24 @@ mod pin;
 mod private_key;
 mod public_key;
 mod security_environment;
+mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cardea_apdu::Atr;
 
 use super::command::{security, selection};
 use super::key::PublicKey;
+use super::new_key::{NewKey, NewKind, PrivateValue, Storage, StoreAbilities, Unwrapping};
 use super::pkcs15::{Application, Path};
+use super::secret_key::{CipherMode, Direction, SecretKey};
 use super::{
-    CardApplication, CardError, CardObject, DataReference, DecipherScheme, Description, PrivateKey, Role,
+    CardApplication, CardError, CardObject, DataReference, DecipherScheme, Description, KeyReference, PrivateKey, Role,
     SignatureScheme,
 };
 use crate::channel::Channel;
 use crate::secret::{Pin, SecretBytes};
-use card_information::{Capabilities, Information, NAME};
+use card_information::{Capabilities, Information, NAME, Version};
 use directory::Head;
 use pin::Pins;
 
@@ -54,6 +58,10 @@ pub struct MyEid {
     pins: Pins,
     /// Where the contents of data objects are.
     data: BTreeMap<DataReference, Path>,
+    /// Keys that the directory files list.
+    listed: BTreeSet<KeyReference>,
+    /// References that were given out and not filled yet.
+    reserved: BTreeSet<KeyReference>,
 }
 
 /// Whether the historical bytes have the card's name.
@@ -88,6 +96,8 @@ impl MyEid {
             head: None,
             pins: Pins::customary(),
             data: BTreeMap::new(),
+            listed: BTreeSet::new(),
+            reserved: BTreeSet::new(),
         }
     }
 
@@ -106,7 +116,29 @@ impl MyEid {
         };
         let found = objects::read(channel, &mut self.application, &head)?;
         self.data = found.data;
+        self.listed = found.objects.iter().filter_map(reference).collect();
         Ok(found.objects)
+    }
+
+    /// Whether the card makes such a key in the memory that is wanted.
+    fn can_make(&self, new: &NewKey) -> bool {
+        let store = self.store();
+        let kind = match new.kind {
+            NewKind::Private(kind) => store.generate.contains(&kind),
+            NewKind::Secret(kind) => store.secret.contains(&kind),
+        };
+        kind && new.storage == Storage::Volatile && store.volatile
+    }
+
+    /// Fills a reserved reference; `make` gets the reference of the user's PIN.
+    fn make<R>(
+        &mut self,
+        reference: KeyReference,
+        new: &NewKey,
+        make: impl FnOnce(u8) -> Result<R, CardError>,
+    ) -> Result<R, CardError> {
+        self.reserved.remove(&reference);
+        if self.can_make(new) { make(self.pins.user().reference()) } else { Err(CardError::NotSupported) }
     }
 }
 
@@ -127,7 +159,7 @@ impl CardApplication for MyEid {
         let retries = self.pins.retries(channel, Role::User)?;
         let token = head.token_info.as_ref();
         let text = |text: &str, otherwise: &str| bounded(if text.is_empty() { otherwise } else { text });
-        let card_information::Version(major, minor, _) = self.information.version;
+        let Version(major, minor, _) = self.information.version;
         let description = Description {
             label: text(token.map_or("", |token| &token.label), "MyEID"),
             manufacturer: text(token.map_or("", |token| &token.manufacturer), MANUFACTURER),
@@ -214,6 +246,105 @@ impl CardApplication for MyEid {
         peer: &PublicKey,
     ) -> Result<SecretBytes, CardError> {
         private_key::agree(channel, key, peer)
+    }
+
+    fn cipher(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: &SecretKey,
+        direction: Direction,
+        mode: CipherMode<'_>,
+        blocks: &[u8],
+    ) -> Result<SecretBytes, CardError> {
+        cipher::cipher(channel, key, direction, mode, blocks)
+    }
+
+    /// Volatile memory from 4.0.10 on, where the card tells its capabilities.
+    fn store(&self) -> StoreAbilities {
+        let volatile = self.capabilities.is_some() && self.information.version >= Version::SESSION_OBJECTS;
+        store::abilities(&self.capabilities.unwrap_or(Capabilities::LEAST), volatile)
+    }
+
+    fn reserve(&mut self, channel: &mut Channel<'_>, new: &NewKey) -> Result<KeyReference, CardError> {
+        if !self.can_make(new) {
+            return Err(CardError::NotSupported);
+        }
+        let is_taken = |identifier| {
+            let reference = KeyReference(identifier);
+            self.listed.contains(&reference) || self.reserved.contains(&reference)
+        };
+        let reference = match store::free_identifier(channel, new.kind, is_taken) {
+            // Nobody may be left of those who reserved.
+            Err(CardError::Memory) if !self.reserved.is_empty() => {
+                self.reserved.clear();
+                let is_listed = |identifier| self.listed.contains(&KeyReference(identifier));
+                store::free_identifier(channel, new.kind, is_listed)?
+            }
+            result => result?,
+        };
+        self.reserved.insert(reference);
+        Ok(reference)
+    }
+
+    fn generate_key_pair(
+        &mut self,
+        channel: &mut Channel<'_>,
+        reference: KeyReference,
+        new: &NewKey,
+    ) -> Result<PrivateKey, CardError> {
+        self.make(reference, new, |pin| store::generate_key_pair(channel, reference, new, pin))
+    }
+
+    fn import_private_key(
+        &mut self,
+        channel: &mut Channel<'_>,
+        reference: KeyReference,
+        new: &NewKey,
+        value: &PrivateValue,
+    ) -> Result<PrivateKey, CardError> {
+        self.make(reference, new, |pin| store::import_private_key(channel, reference, new, pin, value))
+    }
+
+    fn create_secret_key(
+        &mut self,
+        channel: &mut Channel<'_>,
+        reference: KeyReference,
+        new: &NewKey,
+        value: Option<&SecretBytes>,
+    ) -> Result<SecretKey, CardError> {
+        let value = value.ok_or(CardError::NotSupported)?;
+        self.make(reference, new, |pin| store::create_secret_key(channel, reference, new, pin, value))
+    }
+
+    fn unwrap_key(
+        &mut self,
+        channel: &mut Channel<'_>,
+        reference: KeyReference,
+        new: &NewKey,
+        with: Unwrapping<'_>,
+        wrapped: &[u8],
+    ) -> Result<SecretKey, CardError> {
+        self.make(reference, new, |pin| store::unwrap_key(channel, reference, new, pin, with, wrapped))
+    }
+
+    fn delete_key(
+        &mut self,
+        channel: &mut Channel<'_>,
+        reference: KeyReference,
+        storage: Storage,
+    ) -> Result<(), CardError> {
+        match storage {
+            Storage::Volatile => store::delete_volatile(channel, reference),
+            Storage::Token => Err(CardError::NotSupported),
+        }
+    }
+}
+
+fn reference(object: &CardObject) -> Option<KeyReference> {
+    match object {
+        CardObject::PrivateKey(key) => Some(key.reference),
+        CardObject::SecretKey(key) => Some(key.reference),
+        CardObject::Certificate(_) | CardObject::Data(_) => None,
     }
 }
 

@@ -11,8 +11,8 @@ use super::file::{APPLICATION, KeyFile, Kind};
 use super::{private_key, public_key};
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::pkcs15::{
-    Application, CertificateEntry, DataEntry, Location, ObjectClass, ObjectValue, Path, PrivateKeyEntry, PublicKeyEntry,
-    SecretKeyEntry, TokenInfo,
+    Application, CertificateEntry, DataEntry, Location, ObjectClass, ObjectValue, Path, PrivateKeyEntry,
+    PublicKeyEntry, SecretKeyEntry, TokenInfo,
 };
 use crate::card::secret_key::{SecretKey, SecretKind};
 use crate::card::{CardError, CardObject, Certificate, DataReference, KeyReference, PrivateKey, x509};
@@ -132,7 +132,9 @@ fn public_half(
     let kind = entry.kind();
     for public in listed.iter().filter(|public| public.key.id == entry.key.id && public.algorithm == entry.algorithm) {
         let content = match &public.attributes.value {
-            ObjectValue::Path(path) => absent_or(application.files.read_object(channel, path))?.map(|read| read.to_vec()),
+            ObjectValue::Path(path) => {
+                absent_or(application.files.read_object(channel, path))?.map(|read| read.to_vec())
+            }
             ObjectValue::Direct(content) => Some(content.clone()),
             ObjectValue::Other(_) => None,
         };

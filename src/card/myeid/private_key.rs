@@ -159,11 +159,7 @@ fn cryptogram_command(p1: u8, indicator: u8, cryptogram: &[u8]) -> Command {
 }
 
 /// ECDH: the x coordinate of the common point.
-pub(super) fn agree(
-    channel: &mut Channel<'_>,
-    key: &PrivateKey,
-    peer: &PublicKey,
-) -> Result<SecretBytes, CardError> {
+pub(super) fn agree(channel: &mut Channel<'_>, key: &PrivateKey, peer: &PublicKey) -> Result<SecretBytes, CardError> {
     let KeyKind::Ec(curve) = key.kind else { return Err(CardError::NotSupported) };
     let point = match peer {
         PublicKey::Ec { curve: theirs, point } if *theirs == curve => point,

@@ -49,11 +49,10 @@ pub(super) fn of_selected(channel: &mut Channel<'_>, kind: KeyKind) -> Result<Pu
     key.filter(|key| key.kind() == kind).ok_or(malformed)
 }
 
-/// The point in a data object of the card.
+/// The point in a data object of the card, or by itself.
 pub(super) fn point(answer: &[u8], curve: Curve) -> Option<PublicKey> {
-    let object = Reader::new(answer).next()?.ok()?;
-    let point = if POINT_TAGS.contains(&object.tag) { object.value } else { answer };
-    PublicKey::from_ec_point(curve, point).ok()
+    let object = Reader::new(answer).next().and_then(Result::ok).filter(|object| POINT_TAGS.contains(&object.tag));
+    PublicKey::from_ec_point(curve, object.map_or(answer, |object| object.value)).ok()
 }
 
 #[cfg(test)]

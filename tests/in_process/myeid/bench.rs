@@ -20,11 +20,22 @@ pub struct Link {
     pub commands: Vec<Vec<u8>>,
     /// The commands with this instruction from now on, after so many more of them, are answered with this.
     pub refuse: Option<(u8, u32, u16)>,
+    /// A class that the card does not know.
+    pub refuse_class: Option<u8>,
+}
+
+impl Link {
+    pub fn new(card: MyEidCard) -> Self {
+        Self { card, commands: Vec::new(), refuse: None, refuse_class: None }
+    }
 }
 
 impl Transaction for Link {
     fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, LinkError> {
         self.commands.push(command.to_vec());
+        if self.refuse_class == Some(command[0]) {
+            return Ok(Zeroizing::new(vec![0x6E, 0x00]));
+        }
         if let Some((instruction, left, status)) = &mut self.refuse
             && command[1] == *instruction
         {
@@ -63,7 +74,7 @@ impl Bench {
         let mut card = MyEidCard::new(options);
         let provisioned = provision_myeid(&mut card, layout, &Authority::default());
         let chip = card.probe();
-        let mut link = Link { card, commands: Vec::new(), refuse: None };
+        let mut link = Link::new(card);
         let application = probe(&mut link).unwrap().unwrap();
         link.commands.clear();
         Self { link, chip, provisioned, application }

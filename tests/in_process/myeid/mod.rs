@@ -1,6 +1,8 @@
 //! The MyEID driver over the virtual card that shares no code with it.
 
 mod bench;
+mod ciphers;
 mod objects;
 mod pins;
 mod private_keys;
+mod store;

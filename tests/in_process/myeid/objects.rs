@@ -1,9 +1,9 @@
 //! What is found on the card, and what it costs.
 
+use cardea_apdu::Atr;
 use cardea_harness::card::VirtualCard;
 use cardea_harness::myeid::{MyEidCard, MyEidLayout, MyEidOptions};
 use cardea_harness::piv::{PivCard, PivOptions};
-use cardea_apdu::Atr;
 use cardea_pkcs11::card::key::{Curve, KeyKind, PublicKey};
 use cardea_pkcs11::card::secret_key::SecretKind;
 use cardea_pkcs11::card::{Authentication, CardError, CardObject, myeid};
@@ -43,7 +43,7 @@ fn the_description_is_what_card_and_token_info_say() {
 
 #[test]
 fn a_blank_card_is_a_token_without_objects() {
-    let mut link = Link { card: MyEidCard::new(MyEidOptions::default()), commands: Vec::new(), refuse: None };
+    let mut link = Link::new(MyEidCard::new(MyEidOptions::default()));
     link.card.power_on();
     let chip = link.card.probe();
     let application = probe(&mut link).unwrap().unwrap();

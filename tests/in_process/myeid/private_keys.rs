@@ -12,7 +12,7 @@ use p256::elliptic_curve::sec1::ToSec1Point;
 use super::bench::Bench;
 
 /// The public operation on the host.
-fn public_operation(public: &PublicKey, block: &[u8]) -> Vec<u8> {
+pub fn public_operation(public: &PublicKey, block: &[u8]) -> Vec<u8> {
     let PublicKey::Rsa { modulus, exponent } = public else { panic!("an RSA key") };
     let bits = u32::try_from(modulus.len() * 8).unwrap();
     let number = |bytes: &[u8]| BoxedUint::from_be_slice(bytes, bits).unwrap();
