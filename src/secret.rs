@@ -32,6 +32,16 @@ impl Pin {
     }
 }
 
+/// Bytes of stack that [`wipe_stack`] overwrites: more than any cipher or hash here uses, unoptimised builds included.
+const STACK: usize = 24 * 1024;
+
+/// Overwrites the stack below the caller, where the functions that it called have left copies of what they moved: key
+/// schedules and states of hashes are wiped by their owners, but not where they were before.
+#[inline(never)]
+pub fn wipe_stack() {
+    core::hint::black_box(&mut [0_u8; STACK]);
+}
+
 /// A secret value in pages of its own, which are kept out of the swap space where the system permits that (its limit
 /// is RLIMIT_MEMLOCK) and are wiped when dropped in any case.
 ///

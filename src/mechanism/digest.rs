@@ -146,6 +146,11 @@ impl Digester {
 
     /// The digest of everything absorbed.
     pub fn finish(mut self) -> Vec<u8> {
+        self.finish_in_place()
+    }
+
+    /// The digest of everything absorbed. What was absorbed is wiped here when this is dropped.
+    pub fn finish_in_place(&mut self) -> Vec<u8> {
         each!(&mut self.state, digest => digest.finalize_fixed_reset().to_vec())
     }
 }

@@ -1,7 +1,6 @@
 //! Secret keys on the host: created, generated, agreed on and unwrapped (PKCS#11 3.2 section 4.10).
 
 use cryptoki_sys::*;
-use sha1::{Digest, Sha1};
 
 use super::attribute::Attributes;
 use super::rule::{Change, Creator, Form, Given, KEY, Rule, STORAGE, parse, rule};
@@ -9,7 +8,7 @@ use super::template::Template;
 use super::{Content, Object, unique_id};
 use crate::error::Error;
 use crate::mechanism::Hash;
-use crate::mechanism::symmetric::{SecretKey, SecretKind, aes_check_value};
+use crate::mechanism::symmetric::{SecretKey, SecretKind, aes_check_value, secret_check_value};
 use crate::mechanism::table::mechanisms_for_secret;
 use crate::secret::LockedBytes;
 
@@ -226,7 +225,7 @@ pub(super) fn shown(attributes: Attributes, value: &LockedBytes) -> Attributes {
 fn checked(attributes: Attributes, kind: SecretKind, value: &LockedBytes) -> Result<Attributes, Error> {
     let own = match kind {
         SecretKind::Aes => aes_check_value(value.expose())?.to_vec(),
-        SecretKind::Generic | SecretKind::Hmac(_) => Sha1::digest(value.expose()).get(..3).unwrap_or_default().to_vec(),
+        SecretKind::Generic | SecretKind::Hmac(_) => secret_check_value(value.expose()).to_vec(),
         SecretKind::Other => return Ok(attributes),
     };
     match attributes.shown(CKA_CHECK_VALUE) {

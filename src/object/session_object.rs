@@ -1,29 +1,62 @@
 //! Session objects: made by a session, visible to all sessions of the application with the token, gone with
 //! the session that made them (PKCS#11 3.2 section 5.6).
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Weak};
 
 use super::Object;
 
 /// The session objects of one token, by handle.
 #[derive(Default)]
-pub struct SessionObjects(BTreeMap<u64, SessionObject>);
+pub struct SessionObjects {
+    objects: BTreeMap<u64, SessionObject>,
+    by_owner: HashMap<u64, BTreeSet<u64>>,
+}
+
+/// Somebody who holds copies of an object's secrets while using it: the operations of a session.
+pub trait User: Send + Sync {
+    /// The object is gone: whatever uses it ends, and what it holds is wiped. Called under a leaf lock, so that it must
+    /// not wait for any other.
+    fn release(&self, handle: u64);
+}
 
 struct SessionObject {
+    handle: u64,
     owner: u64,
     object: Arc<Object>,
+    /// By session.
+    users: HashMap<u64, Weak<dyn User>>,
+}
+
+impl Drop for SessionObject {
+    fn drop(&mut self) {
+        for user in self.users.values().filter_map(Weak::upgrade) {
+            user.release(self.handle);
+        }
+    }
 }
 
 impl SessionObjects {
     /// Adds an object that `owner` made.
     pub fn insert(&mut self, handle: u64, owner: u64, object: Arc<Object>) {
-        self.0.insert(handle, SessionObject { owner, object });
+        self.objects.insert(handle, SessionObject { handle, owner, object, users: HashMap::new() });
+        self.by_owner.entry(owner).or_default().insert(handle);
     }
 
     /// The object with this handle.
     pub fn find(&self, handle: u64) -> Option<&Arc<Object>> {
-        self.0.get(&handle).map(|entry| &entry.object)
+        self.objects.get(&handle).map(|entry| &entry.object)
+    }
+
+    /// Notes that the operations of `session` use an object; false if there is no such object.
+    pub fn used_by(&mut self, handle: u64, session: u64, user: Weak<dyn User>) -> bool {
+        let Some(entry) = self.objects.get_mut(&handle) else { return false };
+        // Sessions close without a word to the objects that they used.
+        if entry.users.len() == entry.users.capacity() {
+            entry.users.retain(|_, user| user.strong_count() > 0);
+        }
+        entry.users.insert(session, user);
+        true
     }
 
     /// Puts what `change` makes of an object in its place; `None` if there is no such object.
@@ -32,32 +65,42 @@ impl SessionObjects {
         handle: u64,
         change: impl FnOnce(&Object) -> Result<Object, E>,
     ) -> Option<Result<(), E>> {
-        let entry = self.0.get_mut(&handle)?;
+        let entry = self.objects.get_mut(&handle)?;
         Some(change(&entry.object).map(|changed| entry.object = Arc::new(changed)))
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Arc<Object>)> {
-        self.0.iter().map(|(handle, entry)| (*handle, &entry.object))
+        self.objects.iter().map(|(handle, entry)| (*handle, &entry.object))
     }
 
     /// Removes one object; whether it was there.
     pub fn remove(&mut self, handle: u64) -> bool {
-        self.0.remove(&handle).is_some()
+        let Some(entry) = self.objects.remove(&handle) else { return false };
+        if let Some(owned) = self.by_owner.get_mut(&entry.owner) {
+            owned.remove(&handle);
+        }
+        true
     }
 
     /// The session `owner` was closed.
     pub fn close(&mut self, owner: u64) {
-        self.0.retain(|_, entry| entry.owner != owner);
+        for handle in self.by_owner.remove(&owner).unwrap_or_default() {
+            self.objects.remove(&handle);
+        }
     }
 
     /// The user logged out: private objects go.
     pub fn log_out(&mut self) {
-        self.0.retain(|_, entry| !entry.object.is_private());
+        let private: Vec<u64> =
+            self.iter().filter(|(_, object)| object.is_private()).map(|(handle, _)| handle).collect();
+        for handle in private {
+            self.remove(handle);
+        }
     }
 
     /// All sessions are gone.
     pub fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 }

@@ -2,12 +2,13 @@
 
 use cryptoki_sys::CKA_EXTRACTABLE;
 
-use super::operation::{Answer, Digest, Progress, plain};
 use super::Session;
+use super::operation::{Answer, Digest, Progress, plain};
 use crate::error::Error;
 use crate::mechanism::Mechanism;
 use crate::mechanism::digest::Digester;
 use crate::object::Content;
+use crate::secret::wipe_stack;
 
 /// C_DigestInit.
 pub fn init(session: &Session, mechanism: Mechanism) -> Result<(), Error> {
@@ -16,7 +17,8 @@ pub fn init(session: &Session, mechanism: Mechanism) -> Result<(), Error> {
             return Err(Error::OperationActive);
         }
         let Mechanism::Digest(hash) = mechanism else { return Err(Error::MechanismInvalid) };
-        operations.digest = Some(Digest { digester: Digester::new(hash), progress: Progress::Started, keyed: false });
+        operations.digest =
+            Some(Digest { digester: Box::new(Digester::new(hash)), progress: Progress::Started, keyed: false });
         Ok(())
     })
 }
@@ -31,7 +33,7 @@ pub fn digest(session: &Session, data: &[u8], capacity: Option<usize>) -> Result
         }
         let mut operation = operations.digest.take().ok_or(Error::OperationNotInitialized)?;
         operation.digester.update(data);
-        Ok(Answer::Bytes(plain(operation.digester.finish())))
+        Ok(Answer::Bytes(plain(operation.finish())))
     })
 }
 
@@ -55,6 +57,7 @@ pub fn key(session: &Session, key: u64) -> Result<(), Error> {
                 operation.progress = Progress::Updated;
                 operation.keyed = true;
                 operation.digester.update(key.value.expose());
+                wipe_stack();
                 Ok(())
             }
             _ => Err(Error::KeyIndigestible),
@@ -69,7 +72,17 @@ pub fn finish(session: &Session, capacity: Option<usize>) -> Result<Answer, Erro
         if let Some(answer) = Answer::before(operation.digester.hash().output_len(), capacity) {
             return Ok(answer);
         }
-        let operation = operations.digest.take().ok_or(Error::OperationNotInitialized)?;
-        Ok(Answer::Bytes(plain(operation.digester.finish())))
+        let mut operation = operations.digest.take().ok_or(Error::OperationNotInitialized)?;
+        Ok(Answer::Bytes(plain(operation.finish())))
     })
+}
+
+impl Digest {
+    fn finish(&mut self) -> Vec<u8> {
+        let digest = self.digester.finish_in_place();
+        if self.keyed {
+            wipe_stack();
+        }
+        digest
+    }
 }

@@ -16,11 +16,10 @@ pub mod state;
 pub mod verify;
 pub mod wrap;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cryptoki_sys::CKA_ALLOWED_MECHANISMS;
-use parking_lot::Mutex;
 
 use crate::card::Role;
 use crate::card::key::PublicKey;
@@ -32,7 +31,7 @@ use crate::slot::Slot;
 use crate::token::TokenState;
 use crate::token::login::SessionState;
 pub use operation::Answer;
-use operation::Operations;
+use operation::{Operations, SharedOperations};
 
 /// A session of this application with the token in one slot, for one insertion of the card.
 pub struct Session {
@@ -42,7 +41,7 @@ pub struct Session {
     read_write: bool,
     closed: AtomicBool,
     /// Held while an operation of this session runs; order: session, card, registry.
-    operations: Mutex<Operations>,
+    operations: Arc<SharedOperations>,
 }
 
 /// CK_SESSION_INFO without its layout.
@@ -61,7 +60,7 @@ pub struct SessionInfo {
 impl Session {
     /// A session that `slot` knows already.
     pub fn new(handle: u64, slot: Arc<Slot>, generation: u64, read_write: bool) -> Self {
-        Self { handle, slot, generation, read_write, closed: AtomicBool::new(false), operations: Mutex::default() }
+        Self { handle, slot, generation, read_write, closed: AtomicBool::new(false), operations: Arc::default() }
     }
 
     /// Its handle.
@@ -88,9 +87,7 @@ impl Session {
     /// what was active is wiped.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        if let Some(mut operations) = self.operations.try_lock() {
-            *operations = Operations::default();
-        }
+        self.operations.end(|operations| *operations = Operations::default());
     }
 
     /// C_GetSessionInfo; costs no card command.
@@ -102,22 +99,25 @@ impl Session {
 
     /// Works on the operations of this session, one thread at a time.
     fn with_operations<R>(&self, work: impl FnOnce(&mut Operations) -> Result<R, Error>) -> Result<R, Error> {
-        let mut operations = self.operations.lock();
-        if self.closed.load(Ordering::Acquire) {
-            *operations = Operations::default();
-            return Err(Error::SessionClosed);
-        }
-        self.end_orphans(&mut operations);
-        let result = work(&mut operations);
-        if self.closed.load(Ordering::Acquire) {
-            *operations = Operations::default();
-        }
-        result
+        let step = |operations: &mut Operations| {
+            self.tidy(operations);
+            if self.closed.load(Ordering::Acquire) {
+                return Err(Error::SessionClosed);
+            }
+            let before = operations.session_objects();
+            let result = work(operations);
+            self.note_users(operations, &before);
+            result
+        };
+        self.operations.with(step, |operations| self.tidy(operations))
     }
 
-    /// Ends the operations whose session object is gone, destroyed by whoever owned it or by the logout: their next
-    /// step finds no operation.
-    fn end_orphans(&self, operations: &mut Operations) {
+    /// Ends what must not go on: all operations of a closed session, and those whose session object is gone, destroyed
+    /// by whoever owned it or by the logout. Their next step finds no operation.
+    fn tidy(&self, operations: &mut Operations) {
+        if self.closed.load(Ordering::Acquire) {
+            *operations = Operations::default();
+        }
         let used = operations.session_objects();
         if used.is_empty() {
             return;
@@ -128,6 +128,22 @@ impl Session {
         });
         // Without its card the session has no objects at all.
         operations.end_using(&gone.unwrap_or(used));
+    }
+
+    /// Has the session objects that operations use since this step tell when they go, or ends what uses one that went.
+    fn note_users(&self, operations: &mut Operations, before: &[u64]) {
+        for handle in operations.session_objects() {
+            if before.contains(&handle) {
+                continue;
+            }
+            let user: Weak<SharedOperations> = Arc::downgrade(&self.operations);
+            let there = self.slot.with_state(self.generation, |state| {
+                state.session_objects.used_by(handle, self.handle, user)
+            });
+            if there != Ok(true) {
+                operations.end_using(&[handle]);
+            }
+        }
     }
 
     /// Who makes objects in this session.

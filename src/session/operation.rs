@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
 use crate::card::{Authentication, PrivateKey};
@@ -10,6 +12,7 @@ use crate::error::Error;
 use crate::mechanism::digest::Digester;
 use crate::mechanism::plan::{DecryptPlan, EncryptPlan, RecoverPlan, SignPlan, VerifyPlan};
 use crate::mechanism::symmetric::{Decryptor, Encryptor, Mac};
+use crate::object::session_object::User;
 use crate::object::{Content, Object};
 use crate::secret::{Pin, SecretBytes};
 
@@ -32,6 +35,49 @@ impl Answer {
             Some(capacity) if capacity < needed => Some(Self::TooSmall(needed)),
             Some(_) => None,
         }
+    }
+}
+
+/// The operations of one session, for its threads and for whoever destroys an object that they use.
+#[derive(Default)]
+pub(super) struct SharedOperations {
+    operations: Mutex<Operations>,
+    /// Something ended while a thread was at work, which looks again when it is done.
+    stale: AtomicBool,
+}
+
+impl SharedOperations {
+    /// Works on them, one thread at a time. What ended meanwhile is told to `tidy` afterwards.
+    pub(super) fn with<R>(
+        &self,
+        work: impl FnOnce(&mut Operations) -> Result<R, Error>,
+        tidy: impl FnOnce(&mut Operations),
+    ) -> Result<R, Error> {
+        let result = work(&mut self.operations.lock());
+        if self.stale.swap(false, Ordering::AcqRel)
+            && let Some(mut operations) = self.operations.try_lock()
+        {
+            tidy(&mut operations);
+        }
+        result
+    }
+
+    /// Ends some of them without waiting: at once, or by the thread that is at work when it is done.
+    pub(super) fn end(&self, end: impl Fn(&mut Operations)) {
+        if let Some(mut operations) = self.operations.try_lock() {
+            return end(&mut operations);
+        }
+        self.stale.store(true, Ordering::Release);
+        // That thread may have looked already.
+        if let Some(mut operations) = self.operations.try_lock() {
+            end(&mut operations);
+        }
+    }
+}
+
+impl User for SharedOperations {
+    fn release(&self, handle: u64) {
+        self.end(|operations| operations.end_using(&[handle]));
     }
 }
 
@@ -89,7 +135,8 @@ impl KeyInUse {
 }
 
 pub(super) struct Digest {
-    pub(super) digester: Digester,
+    /// Where it stays: what absorbed a key is wiped where it is, not where it was.
+    pub(super) digester: Box<Digester>,
     pub(super) progress: Progress,
     /// The value of a key was digested, which no saved state may contain.
     pub(super) keyed: bool,

@@ -70,7 +70,7 @@ fn opened(session: &Session, sealed: &[u8]) -> Result<Digest, Error> {
     let Some([hash, progress, state @ ..]) = content.strip_prefix(&MAGIC) else { return Err(Error::SavedStateInvalid) };
     let hash = Hash::ALL.get(usize::from(*hash)).ok_or(Error::SavedStateInvalid)?;
     Ok(Digest {
-        digester: Digester::restore(*hash, state).ok_or(Error::SavedStateInvalid)?,
+        digester: Box::new(Digester::restore(*hash, state).ok_or(Error::SavedStateInvalid)?),
         progress: if *progress == 0 { Progress::Started } else { Progress::Updated },
         keyed: false,
     })

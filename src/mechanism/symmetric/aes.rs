@@ -62,12 +62,6 @@ impl Aes {
     }
 }
 
-/// CKA_CHECK_VALUE of an AES key: the first three bytes of a block of zeros enciphered (PKCS#11 3.2 4.10.2).
-pub fn check_value(key: &[u8]) -> Result<[u8; 3]> {
-    let [first, second, third, ..] = Aes::new(key)?.encrypted([0; BLOCK]);
-    Ok([first, second, third])
-}
-
 /// Exclusive-ors `target` with `mask`, as far as both go.
 pub(super) fn xor(target: &mut [u8], mask: &[u8]) {
     for (byte, mask) in target.iter_mut().zip(mask) {

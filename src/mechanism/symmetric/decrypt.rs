@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::aes::{Aes, xor};
 use super::counter::Counter;
 use super::gcm::Gcm;
-use super::{BLOCK, SecretKey, check_cipher, collect, joined, key_wrap, padding};
+use super::{BLOCK, SecretKey, check_cipher, collect, joined, key_wrap, leaving_nothing, padding};
 use crate::error::Error;
 use crate::mechanism::{AesMode, KeyWrap, Mechanism, Result};
 use crate::secret::SecretBytes;
@@ -34,6 +34,10 @@ impl Decryptor {
     /// C_DecryptInit; errors as of [`check_cipher`], `KeySizeRange` for a key that AES does not have.
     pub fn new(mechanism: &Mechanism, key: &SecretKey) -> Result<Self> {
         let mode = check_cipher(mechanism, key.kind)?;
+        leaving_nothing(|| Self::with_mode(mode, key))
+    }
+
+    fn with_mode(mode: &AesMode, key: &SecretKey) -> Result<Self> {
         let aes = Aes::new(key.value.expose())?;
         let mode = match mode {
             AesMode::Ecb => Mode::Ecb,
@@ -78,6 +82,10 @@ impl Decryptor {
 
     /// Takes the next part of the cryptogram and gives what is ready of the message.
     pub fn update(&mut self, part: &[u8]) -> Result<SecretBytes> {
+        leaving_nothing(|| self.updated(part))
+    }
+
+    fn updated(&mut self, part: &[u8]) -> Result<SecretBytes> {
         match &mut self.mode {
             Mode::Ecb | Mode::Cbc { .. } => Ok(self.whole_blocks(part)),
             Mode::Ctr(counter) => {
@@ -113,7 +121,11 @@ impl Decryptor {
 
     /// The rest of the message; `EncryptedDataLenRange` where the cryptogram has no length that the mechanism gives,
     /// `EncryptedDataInvalid` where padding, tag or initial value are wrong.
-    pub fn finish(mut self) -> Result<SecretBytes> {
+    pub fn finish(self) -> Result<SecretBytes> {
+        leaving_nothing(|| self.finished())
+    }
+
+    fn finished(mut self) -> Result<SecretBytes> {
         let mut pending = core::mem::take(&mut self.pending);
         match self.mode {
             Mode::Cbc { padded: true, .. } => {

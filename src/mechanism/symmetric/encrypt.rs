@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::aes::{Aes, xor};
 use super::counter::Counter;
 use super::gcm::Gcm;
-use super::{BLOCK, SecretKey, check_cipher, collect, joined, key_wrap, padding};
+use super::{BLOCK, SecretKey, check_cipher, collect, joined, key_wrap, leaving_nothing, padding};
 use crate::error::Error;
 use crate::mechanism::{AesMode, KeyWrap, Mechanism, Result};
 use crate::secret::SecretBytes;
@@ -30,6 +30,10 @@ impl Encryptor {
     /// C_EncryptInit; errors as of [`check_cipher`], `KeySizeRange` for a key that AES does not have.
     pub fn new(mechanism: &Mechanism, key: &SecretKey) -> Result<Self> {
         let mode = check_cipher(mechanism, key.kind)?;
+        leaving_nothing(|| Self::with_mode(mode, key))
+    }
+
+    fn with_mode(mode: &AesMode, key: &SecretKey) -> Result<Self> {
         let aes = Aes::new(key.value.expose())?;
         let mode = match mode {
             AesMode::Ecb => Mode::Ecb,
@@ -77,6 +81,10 @@ impl Encryptor {
     /// Takes the next part of the message and gives what is ready of the cryptogram; `DataLenRange` where the
     /// mechanism has come to its end.
     pub fn update(&mut self, part: &[u8]) -> Result<SecretBytes> {
+        leaving_nothing(|| self.updated(part))
+    }
+
+    fn updated(&mut self, part: &[u8]) -> Result<SecretBytes> {
         match &mut self.mode {
             Mode::Ecb | Mode::Cbc { .. } => Ok(self.whole_blocks(part)),
             Mode::Ctr(counter) => {
@@ -115,7 +123,11 @@ impl Encryptor {
     }
 
     /// The rest of the cryptogram; `DataLenRange` where the message should have filled its last block.
-    pub fn finish(mut self) -> Result<SecretBytes> {
+    pub fn finish(self) -> Result<SecretBytes> {
+        leaving_nothing(|| self.finished())
+    }
+
+    fn finished(mut self) -> Result<SecretBytes> {
         let pending = core::mem::take(&mut self.pending);
         match self.mode {
             Mode::Cbc { padded: true, .. } => {

@@ -9,7 +9,7 @@ use sha2::{Sha224, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{SecretKey, check_mac};
+use super::{SecretKey, check_mac, leaving_nothing};
 use crate::error::Error;
 use crate::mechanism::{Hash, MacFunction, Mechanism, Result};
 use crate::secret::SecretBytes;
@@ -55,6 +55,10 @@ impl Mac {
     /// Starts a code by `mechanism` with `key`; errors as of [`check_mac`].
     pub fn new(mechanism: &Mechanism, key: &SecretKey) -> Result<Self> {
         let (function, length) = check_mac(mechanism, key.kind)?;
+        leaving_nothing(|| Self::keyed(function, length, key))
+    }
+
+    fn keyed(function: MacFunction, length: usize, key: &SecretKey) -> Result<Self> {
         let value = key.value.expose();
         let state = match (function, value.len()) {
             (MacFunction::Cmac, 16) => State::Cmac128(keyed(value)?),
@@ -76,13 +80,17 @@ impl Mac {
 
     /// Takes the next part of the message.
     pub fn update(&mut self, part: &[u8]) {
-        each!(&mut self.state, mac => Function::update(&mut **mac, part));
+        leaving_nothing(|| each!(&mut self.state, mac => Function::update(&mut **mac, part)));
     }
 
     /// The code, cut to its length from the right.
     pub fn finish(self) -> SecretBytes {
-        let mut code = each!(self.state, mac => Zeroizing::new((*mac).finalize().into_bytes().to_vec()));
-        code.truncate(self.length);
+        let length = self.length;
+        let mut code = leaving_nothing(|| {
+            // A copy on the stack ends here: the state itself is wiped only where it stays.
+            each!(&self.state, mac => Zeroizing::new((**mac).clone().finalize().into_bytes().to_vec()))
+        });
+        code.truncate(length);
         code
     }
 

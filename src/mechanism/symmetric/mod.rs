@@ -5,6 +5,7 @@
 //! counter, the initial value of a key wrap.
 
 mod aes;
+mod check_value;
 mod counter;
 mod decrypt;
 mod encrypt;
@@ -17,9 +18,9 @@ use zeroize::Zeroizing;
 
 use super::{AesMode, Hash, MacFunction, Mechanism, Result};
 use crate::error::Error;
-use crate::secret::{LockedBytes, SecretBytes};
+use crate::secret::{LockedBytes, SecretBytes, wipe_stack};
 
-pub use aes::check_value as aes_check_value;
+pub use check_value::{aes_check_value, secret_check_value};
 pub use decrypt::Decryptor;
 pub use encrypt::Encryptor;
 pub use mac::Mac;
@@ -101,6 +102,17 @@ impl MacFunction {
             Self::Hmac(hash) => hash.output_len(),
         }
     }
+}
+
+/// Runs `work` on a secret key and overwrites what it leaves on the stack.
+fn leaving_nothing<R>(work: impl FnOnce() -> R) -> R {
+    #[inline(never)]
+    fn apart<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
+    let result = apart(work);
+    wipe_stack();
+    result
 }
 
 /// The message and its `part` in memory of its own, so that nothing unwiped stays behind where a buffer grows.

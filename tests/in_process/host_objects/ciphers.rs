@@ -9,6 +9,9 @@ use super::*;
 use crate::in_process::keys::bytes;
 use crate::in_process::setting::Setting;
 
+/// Begins an operation.
+type Start<'s> = &'s dyn Fn() -> Result<(), Error>;
+
 fn gcm() -> Mechanism {
     mechanism(CKM_AES_GCM, Parameters::Gcm { iv: vec![1; 12], associated: b"header".to_vec(), tag_bits: 128 })
 }
@@ -147,7 +150,7 @@ fn a_key_is_used_for_what_its_attributes_permit() {
     let session = setting.open();
     let key = create(&session, &aes(&[7; 16])).unwrap();
     let cmac = || mechanism(CKM_AES_CMAC, Parameters::None);
-    let uses: [(CK_ATTRIBUTE_TYPE, &dyn Fn() -> Result<(), Error>); 4] = [
+    let uses: [(CK_ATTRIBUTE_TYPE, Start<'_>); 4] = [
         (CKA_ENCRYPT, &|| encrypt::init(&session, cbc(), key)),
         (CKA_DECRYPT, &|| decrypt::init(&session, cbc(), key)),
         (CKA_SIGN, &|| sign::init(&session, cmac(), key)),

@@ -9,6 +9,7 @@ mod generation;
 mod lifetime;
 mod saved_state;
 mod templates;
+mod wiping;
 mod wrapping;
 
 use cardea_pkcs11::error::Error;

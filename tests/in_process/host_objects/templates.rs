@@ -9,6 +9,9 @@ use super::*;
 use crate::in_process::keys::{AUTHENTICATION, DIGEST, ecdsa, find_all, public, verified};
 use crate::in_process::setting::{SO, Setting, pin};
 
+/// Attributes beside those of a class.
+type More<'m> = &'m [(CK_ATTRIBUTE_TYPE, &'m [u8])];
+
 /// A P-256 point with its parameters: the generator.
 fn ec() -> Pairs {
     let generator = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
@@ -30,11 +33,16 @@ fn rsa() -> Pairs {
     ]
 }
 
-fn certificate(setting: &Setting) -> Pairs {
+/// The certificate that the token has of its authentication key.
+fn on_token(session: &Session) -> u64 {
+    find_all(session, &[(CKA_CLASS, &CKO_CERTIFICATE.to_ne_bytes()), (CKA_ID, &[AUTHENTICATION])]).unwrap()[0]
+}
+
+fn certificate(session: &Session) -> Pairs {
     vec![
         (CKA_CLASS, number(CKO_CERTIFICATE)),
         (CKA_CERTIFICATE_TYPE, number(CKC_X_509)),
-        (CKA_VALUE, setting.provisioned.certificate(0x9A).unwrap().to_vec()),
+        (CKA_VALUE, attribute(session, on_token(session), CKA_VALUE)),
     ]
 }
 
@@ -42,7 +50,7 @@ fn certificate(setting: &Setting) -> Pairs {
 fn every_class_that_a_session_can_hold_is_made_and_found_again() {
     let setting = Setting::elliptic();
     let session = setting.open();
-    for pairs in [data(b"value"), certificate(&setting), rsa(), ec(), aes(&[7; 16]), generic(b"secret")] {
+    for pairs in [data(b"value"), certificate(&session), rsa(), ec(), aes(&[7; 16]), generic(b"secret")] {
         let pairs = with(&pairs, &[(CKA_LABEL, b"made here")]);
         let handle = create(&session, &pairs).unwrap();
         let wanted: Vec<(CK_ATTRIBUTE_TYPE, &[u8])> = pairs.iter().map(|pair| (pair.0, pair.1.as_slice())).collect();
@@ -65,8 +73,8 @@ fn a_template_that_says_too_little_is_incomplete() {
     let session = setting.open();
     let cases = [
         (data(b""), CKA_CLASS),
-        (certificate(&setting), CKA_CERTIFICATE_TYPE),
-        (certificate(&setting), CKA_VALUE),
+        (certificate(&session), CKA_CERTIFICATE_TYPE),
+        (certificate(&session), CKA_VALUE),
         (rsa(), CKA_KEY_TYPE),
         (rsa(), CKA_MODULUS),
         (rsa(), CKA_PUBLIC_EXPONENT),
@@ -88,7 +96,7 @@ fn an_attribute_that_the_class_does_not_have_is_named_as_such() {
     let cases = [
         (data(b""), CKA_KEY_TYPE),
         (data(b""), CKA_ID),
-        (certificate(&setting), CKA_ENCRYPT),
+        (certificate(&session), CKA_ENCRYPT),
         (rsa(), CKA_EC_PARAMS),
         (ec(), CKA_MODULUS),
         (rsa(), CKA_SENSITIVE),
@@ -144,10 +152,10 @@ fn a_value_of_another_form_is_invalid() {
         (data(b""), CKA_MODIFIABLE, &[0, 0]),
         (data(b""), CKA_LABEL, &[0xFF]),
         (data(b""), CKA_OBJECT_ID, &[6, 3, 1]),
-        (certificate(&setting), CKA_CERTIFICATE_TYPE, &2_u64.to_ne_bytes()),
-        (certificate(&setting), CKA_CERTIFICATE_CATEGORY, &4_u64.to_ne_bytes()),
-        (certificate(&setting), CKA_VALUE, b"no certificate"),
-        (certificate(&setting), CKA_CHECK_VALUE, b"abc"),
+        (certificate(&session), CKA_CERTIFICATE_TYPE, &2_u64.to_ne_bytes()),
+        (certificate(&session), CKA_CERTIFICATE_CATEGORY, &4_u64.to_ne_bytes()),
+        (certificate(&session), CKA_VALUE, b"no certificate"),
+        (certificate(&session), CKA_CHECK_VALUE, b"abc"),
         (rsa(), CKA_KEY_TYPE, &CKK_DSA.to_ne_bytes()),
         (rsa(), CKA_MODULUS, &[0x80; 128]),
         (rsa(), CKA_PUBLIC_EXPONENT, &[2]),
@@ -171,10 +179,10 @@ fn a_value_of_another_form_is_invalid() {
 fn a_template_that_contradicts_itself_is_inconsistent() {
     let setting = Setting::elliptic();
     let session = setting.open();
-    let cases: [(Pairs, &[(CK_ATTRIBUTE_TYPE, &[u8])]); 5] = [
-        (certificate(&setting), &[(CKA_SUBJECT, &[0x30, 0])]),
-        (certificate(&setting), &[(CKA_SERIAL_NUMBER, &[2, 1, 0])]),
-        (certificate(&setting), &[(CKA_PUBLIC_KEY_INFO, &[0x30, 0])]),
+    let cases: [(Pairs, More<'_>); 5] = [
+        (certificate(&session), &[(CKA_SUBJECT, &[0x30, 0])]),
+        (certificate(&session), &[(CKA_SERIAL_NUMBER, &[2, 1, 0])]),
+        (certificate(&session), &[(CKA_PUBLIC_KEY_INFO, &[0x30, 0])]),
         (ec(), &[(CKA_PUBLIC_KEY_INFO, &[0x30, 0])]),
         (aes(&[7; 16]), &[(CKA_START_DATE, b"20260101"), (CKA_END_DATE, b"20251231")]),
     ];
@@ -243,7 +251,7 @@ fn token_objects_need_a_session_that_writes_and_a_token_that_can() {
     let setting = Setting::elliptic();
     let session = setting.open();
     let read_only = setting.library.session(setting.library.open_session(0, false).unwrap()).unwrap();
-    for pairs in [data(b"value"), certificate(&setting), rsa(), aes(&[7; 16])] {
+    for pairs in [data(b"value"), certificate(&session), rsa(), aes(&[7; 16])] {
         let on_token = with(&pairs, &[(CKA_TOKEN, &YES)]);
         assert_eq!(create(&session, &on_token), Err(Error::TokenWriteProtected));
         assert_eq!(create(&read_only, &on_token), Err(Error::SessionReadOnly));
@@ -255,16 +263,15 @@ fn token_objects_need_a_session_that_writes_and_a_token_that_can() {
 fn a_certificate_says_itself_what_the_template_leaves_out() {
     let setting = Setting::elliptic();
     let session = setting.open();
-    let found = find_all(&session, &[(CKA_CLASS, &CKO_CERTIFICATE.to_ne_bytes()), (CKA_ID, &[AUTHENTICATION])]);
-    let on_token = found.unwrap()[0];
-    let made = create(&session, &certificate(&setting)).unwrap();
+    let on_token = on_token(&session);
+    let made = create(&session, &certificate(&session)).unwrap();
     for same in [CKA_SUBJECT, CKA_ISSUER, CKA_SERIAL_NUMBER, CKA_PUBLIC_KEY_INFO, CKA_START_DATE, CKA_CHECK_VALUE] {
         assert!(!attribute(&session, made, same).is_empty());
         assert_eq!(attribute(&session, made, same), attribute(&session, on_token, same), "{same:#x}");
     }
     let given = [CKA_SUBJECT, CKA_ISSUER, CKA_SERIAL_NUMBER].map(|given| (given, attribute(&session, on_token, given)));
     let given: Vec<(CK_ATTRIBUTE_TYPE, &[u8])> = given.iter().map(|pair| (pair.0, pair.1.as_slice())).collect();
-    assert!(create(&session, &with(&certificate(&setting), &given)).is_ok());
+    assert!(create(&session, &with(&certificate(&session), &given)).is_ok());
 }
 
 #[test]
@@ -272,7 +279,7 @@ fn a_certificate_may_be_elsewhere() {
     let setting = Setting::elliptic();
     let session = setting.open();
     let elsewhere = with(
-        &certificate(&setting),
+        &certificate(&session),
         &[
             (CKA_VALUE, &[]),
             (CKA_URL, b"https://example.org/certificate"),
