@@ -2,6 +2,7 @@
 
 mod bench;
 mod ciphers;
+mod library;
 mod objects;
 mod pins;
 mod private_keys;
