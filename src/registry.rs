@@ -81,8 +81,14 @@ impl Registry {
         Ok(handle)
     }
 
-    /// A session by handle. A session whose card is gone is closed by that.
+    /// A session by handle, unless it is being closed.
     pub fn session(&self, handle: u64) -> Result<Arc<Session>, Error> {
+        let session = self.find(handle)?;
+        if session.is_closed() { Err(Error::SessionHandleInvalid) } else { Ok(session) }
+    }
+
+    /// A session by handle. A session whose card is gone is closed by that.
+    fn find(&self, handle: u64) -> Result<Arc<Session>, Error> {
         let found = self.sessions.lock().get(&handle).cloned();
         let session = found.ok_or(Error::SessionHandleInvalid)?;
         if session.slot().present() == Ok(session.generation()) {
@@ -93,14 +99,13 @@ impl Registry {
         Err(Error::SessionHandleInvalid)
     }
 
-    /// Closes one session.
+    /// Closes one session. The handle stays known until the work is done: a second call that begins before that
+    /// waits for it and then learns that the session was closed.
     pub fn close(&self, handle: u64) -> Result<(), Error> {
-        let session = self.session(handle)?;
-        if self.sessions.lock().remove(&handle).is_none() {
-            return Err(Error::SessionClosed);
-        }
-        session.close();
-        session.slot().close_session(session.generation(), handle)
+        let session = self.find(handle)?;
+        let result = session.close_once(|| session.slot().close_session(session.generation(), handle));
+        self.sessions.lock().remove(&handle);
+        result
     }
 
     /// Closes all sessions of a slot: on the slot's side first, so that one that is being opened at this moment

@@ -40,6 +40,8 @@ pub struct Session {
     generation: u64,
     read_write: bool,
     closed: AtomicBool,
+    /// Held by the call that closes it.
+    closing: Mutex<()>,
     /// Held while an operation of this session runs; order: session, card, registry.
     operations: Arc<SharedOperations>,
 }
@@ -60,7 +62,8 @@ pub struct SessionInfo {
 impl Session {
     /// A session that `slot` knows already.
     pub fn new(handle: u64, slot: Arc<Slot>, generation: u64, read_write: bool) -> Self {
-        Self { handle, slot, generation, read_write, closed: AtomicBool::new(false), operations: Arc::default() }
+        let (closed, closing) = (AtomicBool::new(false), Mutex::new(()));
+        Self { handle, slot, generation, read_write, closed, closing, operations: Arc::default() }
     }
 
     /// Its handle.
@@ -81,6 +84,21 @@ impl Session {
     /// Whether it may change token objects.
     pub fn is_read_write(&self) -> bool {
         self.read_write
+    }
+
+    /// Closes it by `work`, which one of several callers does; the others wait and get `SessionClosed`.
+    pub fn close_once(&self, work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        let _closing = self.closing.lock();
+        if self.is_closed() {
+            return Err(Error::SessionClosed);
+        }
+        self.close();
+        work()
+    }
+
+    /// Whether closing it has begun.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Marks it closed: operations that have not started fail from here on. A running one finishes first, and

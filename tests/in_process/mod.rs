@@ -6,6 +6,7 @@ pub mod operations;
 pub mod setting;
 
 mod closing;
+mod closing_races;
 mod context_login;
 mod faults;
 mod host_objects;
