@@ -3,7 +3,7 @@
 use cardea_apdu::Atr;
 
 use super::{CardApplication, CardError, myeid, piv};
-use crate::channel::Channel;
+use crate::channel::{Channel, ChannelError};
 
 /// What a probe finds: the application, selected, or nothing.
 pub type Probed = Result<Option<Box<dyn CardApplication>>, CardError>;
@@ -42,7 +42,7 @@ pub fn identify(drivers: &[Driver], channel: &mut Channel<'_>, atr: &Atr) -> Res
         match (driver.probe)(channel, atr) {
             Ok(Some(application)) => found.push(application),
             Ok(None) => {}
-            Err(CardError::Channel(error)) => return Err(error.into()),
+            Err(CardError::Channel(error @ ChannelError::Link(_))) => return Err(error.into()),
             Err(_) => {}
         }
     }

@@ -107,7 +107,10 @@ impl<'t> Channel<'t> {
     /// One command and its whole answer.
     fn exchange(&mut self, command: &Command, form: Form) -> Result<Response, ChannelError> {
         let mut response = self.once(command, form)?;
-        if let Some(length) = response.sw().correct_le() {
+        // Only where data were asked for: a VERIFY that is answered 6Cxx must not carry the PIN a second time.
+        if let Some(length) = response.sw().correct_le()
+            && command.expected().is_some()
+        {
             response = self.once(&with_expected(command, length), Form::Short)?;
         }
         if response.sw().more_data().is_none() {

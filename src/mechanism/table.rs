@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::mechanism::Result;
 
 pub use offer::{
-    MechanismRow, Supported, mechanisms_for_private, mechanisms_for_public, mechanisms_for_secret, token_mechanisms,
+    MechanismRow, Supported, mechanisms_for_private, mechanisms_for_public, mechanisms_for_public_half, mechanisms_for_secret, token_mechanisms,
 };
 use secret::Cipher;
 

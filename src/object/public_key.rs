@@ -6,7 +6,7 @@ use super::attribute::Attributes;
 use super::{Content, Object, key_generation_mechanism, key_type, storage};
 use crate::card::key::PublicKey;
 use crate::card::PrivateKey;
-use crate::mechanism::table::mechanisms_for_public;
+use crate::mechanism::table::mechanisms_for_public_half;
 
 /// The public half of `key` as an object of its own, where the card or a certificate shows it.
 pub(super) fn object(token: &str, key: &PrivateKey) -> Option<Object> {
@@ -21,7 +21,7 @@ pub(super) fn object(token: &str, key: &PrivateKey) -> Option<Object> {
         .boolean(CKA_DERIVE, false)
         .boolean(CKA_LOCAL, local)
         .ulong(CKA_KEY_GEN_MECHANISM, key_generation_mechanism(&key.kind, local))
-        .ulongs(CKA_ALLOWED_MECHANISMS, &mechanisms_for_public(public))
+        .ulongs(CKA_ALLOWED_MECHANISMS, &mechanisms_for_public_half(public, key.usage))
         .bytes(CKA_SUBJECT, &key.subject)
         .boolean(CKA_ENCRYPT, rsa && key.usage.decrypt)
         .boolean(CKA_VERIFY, key.usage.sign)
