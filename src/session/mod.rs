@@ -20,6 +20,7 @@ use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cryptoki_sys::CKA_ALLOWED_MECHANISMS;
+use parking_lot::Mutex;
 
 use crate::card::Role;
 use crate::card::key::PublicKey;

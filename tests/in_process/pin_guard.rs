@@ -2,6 +2,7 @@
 
 use cardea_harness::piv::PivOptions;
 use cardea_harness::provision::{Layout, PIN, PUK};
+use cardea_harness::reader::{Action, Fault};
 use cardea_pkcs11::card::driver::DRIVERS;
 use cardea_pkcs11::configuration::Configuration;
 use cardea_pkcs11::error::Error;
@@ -205,4 +206,15 @@ fn a_guarded_refusal_sends_no_pin() {
     let sent = setting.commands();
     assert!(sent.len() <= 2, "{} commands", sent.len());
     assert!(sent.iter().all(|command| command[1] != VERIFY || command.len() <= 5));
+}
+
+#[test]
+fn a_card_that_wants_another_length_of_answer_does_not_get_the_pin_twice() {
+    let setting = Setting::elliptic();
+    let session = setting.open();
+    setting.fault(Fault::on(VERIFY, Action::Respond(vec![0x6C, 0x08])));
+    setting.commands();
+    assert!(session.login(USER, pin(PIN)).is_err());
+    let sent = setting.instructions().into_iter().filter(|instruction| *instruction == VERIFY).count();
+    assert_eq!(sent, 1);
 }
