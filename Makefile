@@ -15,6 +15,8 @@ LIBDIR ?= $(PREFIX)/lib
 DOCDIR ?= $(PREFIX)/share/doc/cardea
 # Where p11-kit looks: for packages, and for what an administrator installs.
 P11KITDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/share/p11-kit/modules,/etc/pkcs11/modules)
+# Where udev looks: for packages, and for what an administrator installs.
+UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/lib/udev/rules.d,/etc/udev/rules.d)
 
 # What the module, the virtual reader and the virtual card are built with, and what the demo calls.
 BUILD_PACKAGES := gcc libc6-dev pkg-config libpcsclite-dev
@@ -29,7 +31,7 @@ PYTHON_PACKAGES := PyKCS11==1.5.20
 
 .PHONY: help
 help: ## This list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 	@echo
 	@echo "  PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR)"
 
@@ -51,6 +53,12 @@ bench: ## Card commands and milliseconds, beside OpenSC's
 	$(CARGO) build --locked --release --package cardea
 	$(CARGO) build --locked --package cardea-harness --package cardea-demo
 	@tests/with-token piv $(TARGET)/debug/cardea-demo --bench
+	CARDEA_MODULE=$(MODULE) $(CARGO) test --locked --quiet --package cardea --test cardea budgets::speed -- \
+		--ignored --nocapture
+
+.PHONY: hardware-test
+hardware-test: build ## The cases for physical tokens: make hardware-test ALLOW=tokens.toml
+	$(CARGO) run --locked --quiet --package cardea-hardware-tests -- $(if $(ALLOW),--allow $(ALLOW))
 
 # The bans of clippy.toml are for what is shipped.
 .PHONY: lint
@@ -78,18 +86,20 @@ build: ## The module alone
 	$(CARGO) build --locked --release --package cardea
 
 .PHONY: install
-install: ## The module, its p11-kit entry, the documents (after make build)
+install: ## The module, its p11-kit entry, the udev rules, the documents (after make build)
 	@test -f $(MODULE) || { echo "make build comes first"; exit 1; }
 	install -Dm644 $(MODULE) $(DESTDIR)$(LIBDIR)/pkcs11/libcardea_pkcs11.so
 	install -d $(DESTDIR)$(P11KITDIR)
 	printf '%s\n' '# Cardea: PKCS#11 for smartcards and USB tokens' 'module: $(LIBDIR)/pkcs11/libcardea_pkcs11.so' \
 		> $(DESTDIR)$(P11KITDIR)/cardea.module
+	install -Dm644 udev/70-cardea.rules $(DESTDIR)$(UDEVDIR)/70-cardea.rules
 	install -d $(DESTDIR)$(DOCDIR)
 	install -m644 README.md CHANGELOG.md SECURITY.md LICENSE-APACHE LICENSE-MIT $(DESTDIR)$(DOCDIR)
 
 .PHONY: uninstall
 uninstall: ## What install has put there
 	rm -f $(DESTDIR)$(LIBDIR)/pkcs11/libcardea_pkcs11.so $(DESTDIR)$(P11KITDIR)/cardea.module
+	rm -f $(DESTDIR)$(UDEVDIR)/70-cardea.rules
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 .PHONY: clean
