@@ -14,6 +14,10 @@ const LOGIN_REQUIRED: u64 = 0x4;
 const USER_PIN_INITIALIZED: u64 = 0x8;
 /// CKF_TOKEN_INITIALIZED.
 const TOKEN_INITIALIZED: u64 = 0x400;
+/// CKF_RESTORE_KEY_NOT_NEEDED: no saved state here has a key.
+const RESTORE_KEY_NOT_NEEDED: u64 = 0x20;
+/// CKF_DUAL_CRYPTO_OPERATIONS.
+const DUAL_CRYPTO_OPERATIONS: u64 = 0x200;
 /// CKF_USER_PIN_COUNT_LOW, FINAL_TRY and LOCKED.
 const USER_PIN: [u64; 3] = [0x1_0000, 0x2_0000, 0x4_0000];
 /// CKF_SO_PIN_COUNT_LOW, FINAL_TRY and LOCKED.
@@ -102,6 +106,7 @@ impl Slot {
         let description = self.description()?;
         self.with_state(generation, |state| {
             let mut flags = LOGIN_REQUIRED | USER_PIN_INITIALIZED | TOKEN_INITIALIZED;
+            flags |= RESTORE_KEY_NOT_NEEDED | DUAL_CRYPTO_OPERATIONS;
             if description.random {
                 flags |= HAS_RNG;
             }

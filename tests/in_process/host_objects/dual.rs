@@ -72,6 +72,13 @@ fn what_is_signed_and_encrypted_is_decrypted_and_verified() {
 }
 
 #[test]
+fn the_token_says_that_it_has_dual_functions_and_states_without_keys() {
+    let flags = Setting::elliptic().token_info().unwrap().flags;
+    assert_ne!(flags & CKF_DUAL_CRYPTO_OPERATIONS, 0);
+    assert_ne!(flags & CKF_RESTORE_KEY_NOT_NEEDED, 0);
+}
+
+#[test]
 fn both_operations_must_be_active() {
     let setting = Setting::elliptic();
     let session = setting.open();

@@ -7,6 +7,7 @@ mod destruction;
 mod dual;
 mod generation;
 mod lifetime;
+mod mechanisms;
 mod saved_state;
 mod templates;
 mod wiping;

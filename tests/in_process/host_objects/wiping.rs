@@ -3,9 +3,9 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
-use cardea_pkcs11::mechanism::Parameters;
+use cardea_pkcs11::mechanism::{Hash, Mechanism, Parameters};
 use cardea_pkcs11::object::template::Template;
-use cardea_pkcs11::session::{Session, decrypt, encrypt, objects, sign};
+use cardea_pkcs11::session::{Session, decrypt, digest, encrypt, objects, sign};
 use cryptoki_sys::*;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -71,11 +71,11 @@ impl Masked {
         (0..last).step_by(4).filter(move |at| begins(*at, 0) || begins(*at, 16))
     }
 
-    fn template(&self, private: u8) -> Template {
+    fn template(&self, key_type: CK_KEY_TYPE, private: u8) -> Template {
         let bytes = |bytes: Vec<u8>| Zeroizing::new(bytes);
         Template::new(vec![
             (CKA_CLASS, bytes(number(CKO_SECRET_KEY))),
-            (CKA_KEY_TYPE, bytes(number(CKK_AES))),
+            (CKA_KEY_TYPE, bytes(number(key_type))),
             (CKA_PRIVATE, bytes(vec![private])),
             (CKA_VALUE, self.value()),
         ])
@@ -85,7 +85,7 @@ impl Masked {
 /// Makes a key and has operations of another session use it.
 fn in_use(setting: &Setting, masked: &Masked, private: u8) -> (std::sync::Arc<Session>, std::sync::Arc<Session>, u64) {
     let (owner, other) = (setting.open(), setting.open());
-    let key = objects::create(&owner, masked.template(private)).unwrap();
+    let key = objects::create(&owner, masked.template(CKK_AES, private)).unwrap();
     encrypt::init(&other, cbc(), key).unwrap();
     decrypt::init(&other, cbc(), key).unwrap();
     sign::init(&other, mechanism(CKM_AES_CMAC, Parameters::None), key).unwrap();
@@ -119,5 +119,21 @@ fn nothing_is_left_of_a_private_key_after_the_logout() {
     let masked = Masked::new(7);
     let (_owner, _other, _) = in_use(&setting, &masked, CK_TRUE);
     session.logout().unwrap();
+    assert_eq!(masked.copies(), 0);
+}
+
+#[test]
+fn nothing_is_left_of_a_secret_that_made_a_code_and_was_digested_in_parts() {
+    let setting = Setting::elliptic();
+    let session = setting.open();
+    let masked = Masked::new(11);
+    let key = objects::create(&session, masked.template(CKK_GENERIC_SECRET, CK_FALSE)).unwrap();
+    sign::init(&session, mechanism(CKM_SHA256_HMAC, Parameters::None), key).unwrap();
+    sign::sign(&session, b"message", Some(32)).unwrap();
+    digest::init(&session, Mechanism::Digest(Hash::Sha256)).unwrap();
+    digest::key(&session, key).unwrap();
+    objects::destroy(&session, key).unwrap();
+    assert!(masked.copies() > 0, "the digest waits for a whole block");
+    digest::finish(&session, Some(32)).unwrap();
     assert_eq!(masked.copies(), 0);
 }
