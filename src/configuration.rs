@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::environment;
 use crate::log::{Level, Log};
 
 /// What administrators and users may decide.
@@ -54,10 +55,10 @@ impl Configuration {
                 Err(error) => log.line(Level::Calls, format_args!("{} is ignored: {error}", path.display())),
             }
         }
-        if let Ok(value) = std::env::var("CARDEA_KEEP_LAST_TRY") {
+        if let Some(value) = environment::text("CARDEA_KEEP_LAST_TRY") {
             configuration.keep_last_try = matches!(value.as_str(), "1" | "true" | "yes");
         }
-        if let Ok(value) = std::env::var("CARDEA_EJECT") {
+        if let Some(value) = environment::text("CARDEA_EJECT") {
             match toml::from_str::<File>(&format!("eject = {value:?}")) {
                 Ok(file) => configuration.apply(&file),
                 Err(error) => log.line(Level::Calls, format_args!("CARDEA_EJECT is ignored: {error}")),
@@ -73,8 +74,7 @@ impl Configuration {
 }
 
 fn paths() -> Vec<PathBuf> {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-    let user = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home);
+    let user = environment::folder("XDG_CONFIG_HOME", ".config");
     let system = PathBuf::from("/etc/cardea/cardea.toml");
     std::iter::once(system).chain(user.map(|folder| folder.join("cardea/cardea.toml"))).collect()
 }

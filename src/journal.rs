@@ -13,6 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::card::KeyReference;
+use crate::environment;
 
 /// First word of the lines that this version writes.
 const VERSION: &str = "1";
@@ -54,8 +55,7 @@ enum Line {
 impl Journal {
     /// The journal in the user's state directory; without a home it remembers nothing.
     pub fn of_user() -> Self {
-        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-        let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
+        let state = environment::folder("XDG_STATE_HOME", ".local/state");
         Self { path: state.map(|state| state.join("cardea/volatile-objects")), owner: Owner::this() }
     }
 

@@ -17,6 +17,7 @@ compile_error!("Cardea is loaded into other programs: a panic must end one call,
 pub mod card;
 pub mod channel;
 pub mod configuration;
+pub mod environment;
 pub mod error;
 pub mod ffi;
 pub mod handle;

@@ -10,6 +10,8 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use parking_lot::Mutex;
 
+use crate::environment;
+
 /// How much is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Level {
@@ -32,14 +34,14 @@ pub struct Log {
 impl Log {
     /// Reads `CARDEA_LOG` and `CARDEA_LOG_FILE`.
     pub fn from_environment() -> Self {
-        let level = match std::env::var("CARDEA_LOG").as_deref() {
-            Ok("trace") => Level::Trace,
-            Ok("calls") => Level::Calls,
+        let level = match environment::text("CARDEA_LOG").as_deref() {
+            Some("trace") => Level::Trace,
+            Some("calls") => Level::Calls,
             _ => return Self::default(),
         };
         // Readable by its owner alone: a trace shows which certificates somebody uses.
         let open = |path| OpenOptions::new().create(true).append(true).mode(0o600).open(path).ok();
-        let file = std::env::var_os("CARDEA_LOG_FILE").and_then(open).map(Mutex::new);
+        let file = environment::variable("CARDEA_LOG_FILE").and_then(open).map(Mutex::new);
         Self { level, file }
     }
 

@@ -15,6 +15,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::environment;
 pub use family::{Ability, Exchange, Fault, Mechanics, PinPad, ReaderProfile, UsbId};
 
 include!(concat!(env!("OUT_DIR"), "/reader_profiles.rs"));
@@ -49,8 +50,7 @@ impl fmt::Display for Malformed {
 impl Profiles {
     /// Where profiles are added: the user's folder goes before the system's.
     pub fn folders() -> Vec<PathBuf> {
-        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-        let user = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home);
+        let user = environment::folder("XDG_CONFIG_HOME", ".config");
         let user = user.map(|folder| folder.join("cardea/reader-profiles"));
         user.into_iter().chain([PathBuf::from("/etc/cardea/reader-profiles")]).collect()
     }

@@ -19,12 +19,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("card", &["channel", "secret"]),
     ("channel", &["log", "pcsc", "profile"]),
     ("pcsc", &[]),
-    ("profile", &[]),
-    ("configuration", &["log"]),
+    ("profile", &["environment"]),
+    ("configuration", &["environment", "log"]),
+    ("environment", &[]),
     ("error", &["card", "channel", "pcsc"]),
     ("handle", &[]),
-    ("journal", &["card"]),
-    ("log", &[]),
+    ("journal", &["card", "environment"]),
+    ("log", &["environment"]),
     ("secret", &[]),
 ];
 
