@@ -2,7 +2,8 @@
 
 use crate::card::CardError;
 use crate::card::pkcs15::{
-    Application, DirectoryFile, Entry, Listing, ObjectClass, ObjectDirectoryEntry, PinEntry, TokenInfo, entries,
+    Application, DirectoryFile, Entry, Listing, ObjectClass, ObjectDirectoryEntry, Path, PinEntry, Place, TokenInfo,
+    entries,
 };
 use crate::channel::Channel;
 
@@ -36,6 +37,14 @@ impl Head {
     ) -> Result<Vec<Listing<T>>, CardError> {
         let places = self.object_directory.entries().filter(|entry| classes.contains(&entry.class));
         places.map(|ObjectDirectoryEntry { class, place }| application.list(channel, *class, place)).collect()
+    }
+
+    /// The directory file in which new objects of a class go.
+    pub(super) fn file_for(&self, class: ObjectClass) -> Option<&Path> {
+        self.object_directory.entries().find_map(|entry| match &entry.place {
+            Place::File(path) if entry.class == class => Some(path),
+            _ => None,
+        })
     }
 
     /// The entries of all directory files of a class, read again.

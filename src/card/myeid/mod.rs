@@ -10,6 +10,7 @@ mod card_information;
 mod cipher;
 mod directory;
 mod file;
+mod lasting;
 mod objects;
 mod pin;
 mod private_key;
@@ -34,6 +35,7 @@ use crate::channel::Channel;
 use crate::secret::{Pin, SecretBytes};
 use card_information::{Capabilities, Information, NAME, Version};
 use directory::Head;
+use lasting::Lists;
 use pin::Pins;
 
 /// The application's AID, that of PKCS#15.
@@ -127,18 +129,57 @@ impl MyEid {
             NewKind::Private(kind) => store.generate.contains(&kind),
             NewKind::Secret(kind) => store.secret.contains(&kind),
         };
-        kind && new.storage == Storage::Volatile && store.volatile
+        kind && (new.storage == Storage::Token || store.volatile)
     }
 
-    /// Fills a reserved reference; `make` gets the reference of the user's PIN.
+    /// Fills a reserved reference; `make` gets the reference of the user's PIN. A lasting key is then listed, and
+    /// deleted again where that fails.
     fn make<R>(
         &mut self,
+        channel: &mut Channel<'_>,
         reference: KeyReference,
         new: &NewKey,
-        make: impl FnOnce(u8) -> Result<R, CardError>,
+        make: impl FnOnce(&mut Channel<'_>, u8) -> Result<R, CardError>,
+        list: impl FnOnce(&mut Lists<'_>, &mut Channel<'_>, &R) -> Result<(), CardError>,
     ) -> Result<R, CardError> {
         self.reserved.remove(&reference);
-        if self.can_make(new) { make(self.pins.user().reference()) } else { Err(CardError::NotSupported) }
+        if !self.can_make(new) {
+            return Err(CardError::NotSupported);
+        }
+        let pin = self.pins.user().reference();
+        if new.storage == Storage::Volatile {
+            return make(channel, pin);
+        }
+        self.with_lists(channel, |lists, channel| {
+            let key = make(channel, pin)?;
+            match list(lists, channel, &key) {
+                Ok(()) => Ok(key),
+                Err(error @ CardError::Channel(_)) => Err(error),
+                Err(error) => {
+                    // What failed first is what the caller needs to know.
+                    let _ = lists.delete(channel, reference);
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    /// Works on the lists of lasting keys.
+    fn with_lists<R>(
+        &mut self,
+        channel: &mut Channel<'_>,
+        work: impl FnOnce(&mut Lists<'_>, &mut Channel<'_>) -> Result<R, CardError>,
+    ) -> Result<R, CardError> {
+        let head = self.read_head(channel)?;
+        self.head = None;
+        let user = self.pins.user();
+        let lists = &mut Lists {
+            application: &mut self.application,
+            head: &head,
+            auth_id: &user.auth_id,
+            pin: user.reference(),
+        };
+        work(lists, channel)
     }
 }
 
@@ -273,12 +314,12 @@ impl CardApplication for MyEid {
             let reference = KeyReference(identifier);
             self.listed.contains(&reference) || self.reserved.contains(&reference)
         };
-        let reference = match store::free_identifier(channel, new.kind, is_taken) {
+        let reference = match store::free_identifier(channel, store::identifiers(new.kind), is_taken) {
             // Nobody may be left of those who reserved.
             Err(CardError::Memory) if !self.reserved.is_empty() => {
                 self.reserved.clear();
                 let is_listed = |identifier| self.listed.contains(&KeyReference(identifier));
-                store::free_identifier(channel, new.kind, is_listed)?
+                store::free_identifier(channel, store::identifiers(new.kind), is_listed)?
             }
             result => result?,
         };
@@ -292,7 +333,8 @@ impl CardApplication for MyEid {
         reference: KeyReference,
         new: &NewKey,
     ) -> Result<PrivateKey, CardError> {
-        self.make(reference, new, |pin| store::generate_key_pair(channel, reference, new, pin))
+        let make = |channel: &mut Channel<'_>, pin| store::generate_key_pair(channel, reference, new, pin);
+        self.make(channel, reference, new, make, |lists, channel, key| lists.add_private(channel, key, new.extractable))
     }
 
     fn import_private_key(
@@ -302,7 +344,8 @@ impl CardApplication for MyEid {
         new: &NewKey,
         value: &PrivateValue,
     ) -> Result<PrivateKey, CardError> {
-        self.make(reference, new, |pin| store::import_private_key(channel, reference, new, pin, value))
+        let make = |channel: &mut Channel<'_>, pin| store::import_private_key(channel, reference, new, pin, value);
+        self.make(channel, reference, new, make, |lists, channel, key| lists.add_private(channel, key, new.extractable))
     }
 
     fn create_secret_key(
@@ -313,7 +356,8 @@ impl CardApplication for MyEid {
         value: Option<&SecretBytes>,
     ) -> Result<SecretKey, CardError> {
         let value = value.ok_or(CardError::NotSupported)?;
-        self.make(reference, new, |pin| store::create_secret_key(channel, reference, new, pin, value))
+        let make = |channel: &mut Channel<'_>, pin| store::create_secret_key(channel, reference, new, pin, value);
+        self.make(channel, reference, new, make, |lists, channel, key| lists.add_secret(channel, key))
     }
 
     fn unwrap_key(
@@ -324,7 +368,8 @@ impl CardApplication for MyEid {
         with: Unwrapping<'_>,
         wrapped: &[u8],
     ) -> Result<SecretKey, CardError> {
-        self.make(reference, new, |pin| store::unwrap_key(channel, reference, new, pin, with, wrapped))
+        let make = |channel: &mut Channel<'_>, pin| store::unwrap_key(channel, reference, new, pin, with, wrapped);
+        self.make(channel, reference, new, make, |lists, channel, key| lists.add_secret(channel, key))
     }
 
     fn delete_key(
@@ -335,7 +380,7 @@ impl CardApplication for MyEid {
     ) -> Result<(), CardError> {
         match storage {
             Storage::Volatile => store::delete_volatile(channel, reference),
-            Storage::Token => Err(CardError::NotSupported),
+            Storage::Token => self.with_lists(channel, |lists, channel| lists.delete(channel, reference)),
         }
     }
 }

@@ -34,6 +34,10 @@ const CONTROL_PARAMETERS: Tag = Tag::new(0x62);
 /// Access conditions: nibbles for use, loading; deletion, generation; and a byte of ones.
 const ACCESS: Tag = Tag::new(0x86);
 const LIFE_CYCLE: Tag = Tag::new(0x8A);
+/// Bytes of a transparent file.
+const BYTES: Tag = Tag::new(0x80);
+/// File descriptor of a transparent file.
+const TRANSPARENT: u8 = 0x01;
 /// P1-P2 of GET DATA: the identifiers of all files in the current DF.
 const FILES: u16 = 0x01A1;
 /// P2 of PUT DATA: the value of a secret key.
@@ -84,7 +88,7 @@ fn part<T: Copy>(all: &'static [T], has: impl Fn(T) -> bool) -> &'static [T] {
 }
 
 /// File identifiers for keys of this kind, as OpenSC's profile has them.
-fn identifiers(kind: NewKind) -> core::ops::RangeInclusive<u16> {
+pub(super) fn identifiers(kind: NewKind) -> core::ops::RangeInclusive<u16> {
     match kind {
         NewKind::Private(_) => 0x4B01..=0x4BFF,
         NewKind::Secret(_) => 0x4D01..=0x4DFF,
@@ -94,13 +98,13 @@ fn identifiers(kind: NewKind) -> core::ops::RangeInclusive<u16> {
 /// A free file identifier. `is_taken` knows what the card may not tell; the card is asked all the same.
 pub(super) fn free_identifier(
     channel: &mut Channel<'_>,
-    kind: NewKind,
+    mut identifiers: core::ops::RangeInclusive<u16>,
     is_taken: impl Fn(u16) -> bool,
 ) -> Result<KeyReference, CardError> {
     select_directory(channel)?;
     let listed = absent_or(get_data_by_number(channel, FILES))?.unwrap_or_default();
     let is_listed = |identifier: u16| listed.as_chunks().0.contains(&identifier.to_be_bytes());
-    for identifier in identifiers(kind).filter(|identifier| !is_listed(*identifier) && !is_taken(*identifier)) {
+    while let Some(identifier) = identifiers.find(|identifier| !is_listed(*identifier) && !is_taken(*identifier)) {
         match KeyFile::select(channel, identifier) {
             Err(CardError::NotFound) => return Ok(KeyReference(identifier)),
             Err(error @ (CardError::Channel(_) | CardError::NotSupported)) => return Err(error),
@@ -243,7 +247,7 @@ fn check(channel: &mut Channel<'_>, identifier: u16, new: &NewKey) -> Result<(),
     if volatile == (new.storage == Storage::Volatile) { Ok(()) } else { Err(CardError::NotSupported) }
 }
 
-/// CREATE FILE (ISO 7816-9) of an empty key file.
+/// Creates an empty key file.
 fn create(channel: &mut Channel<'_>, identifier: u16, new: &NewKey, pin: u8) -> Result<(), CardError> {
     let (kind, bits) = file_kind(new.kind)?;
     let used_by = if new.private || new.always_authenticate { pin } else { 0 };
@@ -254,12 +258,35 @@ fn create(channel: &mut Channel<'_>, identifier: u16, new: &NewKey, pin: u8) -> 
     let access = [used_by << 4 | pin, deleted_by << 4 | pin, 0xFF];
     let consent = if new.always_authenticate { pin << 4 } else { 0 };
     let extractable = if new.extractable { KeyFile::EXTRACTABLE } else { 0 };
+    create_file(channel, (SIZE, bits), kind.descriptor(), identifier, access, [consent, session | extractable])
+}
+
+/// Creates a file for a public key: read by all, written and deleted by the user.
+pub(super) fn create_public_file(
+    channel: &mut Channel<'_>,
+    identifier: u16,
+    length: usize,
+    pin: u8,
+) -> Result<(), CardError> {
+    let length = u16::try_from(length).map_err(|_| CardError::Memory)?;
+    create_file(channel, (BYTES, length), TRANSPARENT, identifier, [pin, pin << 4 | 0x0F, 0xFF], [0x00, 0x00])
+}
+
+/// CREATE FILE (ISO 7816-9 6.1) in the application's DF.
+fn create_file(
+    channel: &mut Channel<'_>,
+    (size, number): (Tag, u16),
+    descriptor: u8,
+    identifier: u16,
+    access: [u8; 3],
+    attributes: [u8; 2],
+) -> Result<(), CardError> {
     let parameters = Builder::new()
-        .push(SIZE, &bits.to_be_bytes())
-        .push(DESCRIPTOR, &[kind.descriptor()])
+        .push(size, &number.to_be_bytes())
+        .push(DESCRIPTOR, &[descriptor])
         .push(IDENTIFIER, &identifier.to_be_bytes())
         .push(ACCESS, &access)
-        .push(ATTRIBUTES, &[consent, session | extractable])
+        .push(ATTRIBUTES, &attributes)
         .push(LIFE_CYCLE, &[0x00])
         .finish();
     let data = Builder::new().push(CONTROL_PARAMETERS, &parameters).finish();
@@ -344,7 +371,7 @@ pub(super) fn delete_volatile(
 }
 
 /// DELETE FILE of the selected file.
-fn delete_selected(channel: &mut Channel<'_>) -> Result<(), CardError> {
+pub(super) fn delete_selected(channel: &mut Channel<'_>) -> Result<(), CardError> {
     let delete = |channel: &mut Channel<'_>, class| execute(channel, Command::new(class, INS_DELETE_FILE, 0x00, 0x00));
     match delete(channel, DELETE_CLASS) {
         // The class has no room for a logical channel, or is not known.

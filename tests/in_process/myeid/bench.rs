@@ -20,19 +20,31 @@ pub struct Link {
     pub commands: Vec<Vec<u8>>,
     /// The commands with this instruction from now on, after so many more of them, are answered with this.
     pub refuse: Option<(u8, u32, u16)>,
+    /// After so many more commands with this instruction, one is answered with this.
+    pub fail_once: Option<(u8, u32, u16)>,
     /// A class that the card does not know.
     pub refuse_class: Option<u8>,
 }
 
 impl Link {
     pub fn new(card: MyEidCard) -> Self {
-        Self { card, commands: Vec::new(), refuse: None, refuse_class: None }
+        Self { card, commands: Vec::new(), refuse: None, fail_once: None, refuse_class: None }
     }
 }
 
 impl Transaction for Link {
     fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, LinkError> {
         self.commands.push(command.to_vec());
+        if let Some((instruction, left, status)) = &mut self.fail_once
+            && command[1] == *instruction
+        {
+            if *left == 0 {
+                let status = *status;
+                self.fail_once = None;
+                return Ok(Zeroizing::new(status.to_be_bytes().to_vec()));
+            }
+            *left -= 1;
+        }
         if self.refuse_class == Some(command[0]) {
             return Ok(Zeroizing::new(vec![0x6E, 0x00]));
         }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod ciphers;
+mod lasting;
 mod library;
 mod objects;
 mod pins;

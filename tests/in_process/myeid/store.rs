@@ -11,7 +11,7 @@ use p256::elliptic_curve::sec1::ToSec1Point;
 
 use super::bench::Bench;
 
-fn new_key(kind: NewKind) -> NewKey {
+pub fn new_key(kind: NewKind) -> NewKey {
     NewKey {
         kind,
         storage: Storage::Volatile,
@@ -25,24 +25,24 @@ fn new_key(kind: NewKind) -> NewKey {
     }
 }
 
-fn aes(bits: usize) -> NewKey {
+pub fn aes(bits: usize) -> NewKey {
     new_key(NewKind::Secret(SecretKind::Aes { bits }))
 }
 
-fn value(length: usize) -> SecretBytes {
+pub fn value(length: usize) -> SecretBytes {
     SecretBytes::new((0..length).map(|position| (position * 11 + 3) as u8).collect())
 }
 
-fn reserve(bench: &mut Bench, new: &NewKey) -> Result<KeyReference, CardError> {
+pub fn reserve(bench: &mut Bench, new: &NewKey) -> Result<KeyReference, CardError> {
     bench.run(|application, channel| application.reserve(channel, new))
 }
 
-fn create(bench: &mut Bench, new: &NewKey, value: &SecretBytes) -> Result<SecretKey, CardError> {
+pub fn create(bench: &mut Bench, new: &NewKey, value: &SecretBytes) -> Result<SecretKey, CardError> {
     let reference = reserve(bench, new)?;
     bench.run(|application, channel| application.create_secret_key(channel, reference, new, Some(value)))
 }
 
-fn delete(bench: &mut Bench, reference: KeyReference) -> Result<(), CardError> {
+pub fn delete(bench: &mut Bench, reference: KeyReference) -> Result<(), CardError> {
     bench.run(|application, channel| application.delete_key(channel, reference, Storage::Volatile))
 }
 
