@@ -52,7 +52,7 @@ pub struct LockedBytes {
     /// Where the first whole page of `memory` begins.
     start: usize,
     length: usize,
-    /// Unlocks after the bytes were wiped: fields are dropped after `Drop::drop` ran.
+    /// Unlocks when it is dropped.
     lock: Option<region::LockGuard>,
 }
 
@@ -111,6 +111,8 @@ impl LockedBytes {
 impl Drop for LockedBytes {
     fn drop(&mut self) {
         self.memory.zeroize();
+        // Unlocked while the pages are still ours: once they are given back, another value may have locked them.
+        self.lock = None;
     }
 }
 
@@ -158,6 +160,42 @@ mod tests {
         } else {
             println!("this system locks no memory for this process");
         }
+    }
+
+    #[test]
+    fn values_that_come_and_go_in_many_threads_leave_the_locks_of_others_alone() {
+        std::thread::scope(|scope| {
+            for seed in 0..4 {
+                scope.spawn(move || {
+                    let lasting = LockedBytes::new(&[seed; 48]);
+                    for length in 1..500 {
+                        assert_eq!(LockedBytes::new(&vec![seed; length]).expose(), vec![seed; length]);
+                    }
+                    let start = format!("{:x}", lasting.expose().as_ptr().addr());
+                    if lasting.is_locked() {
+                        assert!(locked_at(&start), "the page of a value that lasts is unlocked");
+                    }
+                });
+            }
+        });
+    }
+
+    /// Whether the system says that memory at this address is locked.
+    fn locked_at(start: &str) -> bool {
+        let wanted = u64::from_str_radix(start, 16).unwrap();
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut inside = false;
+        for line in maps.lines() {
+            let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+            let number = |text: &str| u64::from_str_radix(text, 16).ok();
+            if let Some((Some(start), Some(end))) = range.map(|(start, end)| (number(start), number(end))) {
+                inside = (start..end).contains(&wanted);
+            }
+            if inside && line.starts_with("VmFlags:") {
+                return line.split(' ').any(|flag| flag == "lo");
+            }
+        }
+        false
     }
 
     #[test]
