@@ -37,12 +37,12 @@ fn before_a_reader_that_says_it_ejects() -> Setting {
     let (profiles, ignored) = Profiles::load(std::slice::from_ref(&folder));
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(ignored.is_empty(), "{ignored:?}");
-    let (card, provisioned) = card(PivOptions::default(), &Layout::elliptic());
+    let (card, _) = card(PivOptions::default(), &Layout::elliptic());
     let reader = LocalReader::new("Virtual Reader 00 00", VirtualReader::with_card(card));
     reader.virtual_reader().set_properties(Properties { vendor_id: 0, product_id: 0, ..Properties::default() });
     let desk = Box::new(Desk::new(vec![Arc::clone(&reader)]));
     let library = Library::with_profiles(desk, Configuration::default(), Log::default(), DRIVERS, profiles).unwrap();
-    Setting { library, reader, provisioned }
+    Setting { library, reader }
 }
 
 fn powered_off(setting: &Setting) -> bool {

@@ -35,7 +35,6 @@ pub const FULL: u8 = 3;
 pub struct Setting {
     pub library: Library,
     pub reader: Arc<LocalReader>,
-    pub provisioned: Provisioned,
 }
 
 /// A provisioned card.
@@ -68,11 +67,11 @@ impl Setting {
 
     /// A provisioned card of the caller's choice.
     pub fn with(options: PivOptions, layout: &Layout, configuration: Configuration, drivers: &'static [Driver]) -> Self {
-        let (card, provisioned) = card(options, layout);
+        let (card, _) = card(options, layout);
         let reader = LocalReader::new("Virtual Reader 00 00", VirtualReader::with_card(card));
         let library = library(std::slice::from_ref(&reader), configuration, drivers);
         reader.virtual_reader().clear_log();
-        Self { library, reader, provisioned }
+        Self { library, reader }
     }
 
     /// Card commands since the last call.
