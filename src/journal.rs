@@ -87,7 +87,9 @@ impl Journal {
         let serial = hex::encode(serial);
         let read = self.open(false).and_then(|mut file| read(&mut file));
         let entries = read.unwrap_or_default().into_iter().filter_map(|line| match line {
-            Line::Entry(entry) if entry.serial == serial && entry.owner != self.owner && !entry.owner.lives() => Some(entry.reference),
+            Line::Entry(entry) if entry.serial == serial && entry.owner != self.owner && !entry.owner.lives() => {
+                Some(entry.reference)
+            }
             _ => None,
         });
         entries.collect()
@@ -115,7 +117,14 @@ impl Journal {
         if let (true, Some(folder)) = (create, path.parent()) {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
-        let file = OpenOptions::new().read(true).write(create).create(create).truncate(false).mode(0o600).custom_flags(NO_FOLLOW).open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(create)
+            .create(create)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(NO_FOLLOW)
+            .open(path)?;
         let metadata = file.metadata()?;
         let mine = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == metadata.uid());
         if metadata.is_file() && mine { Ok(file) } else { Err(io::ErrorKind::PermissionDenied.into()) }
@@ -230,7 +239,8 @@ mod tests {
         let (journal, path) = journal("damaged");
         assert_eq!(journal.orphans("0001"), []);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, "1 1 1 4D01 30303031\n1 1 1 4D0\n1 77 x\n\u{0}\u{1}\n2 newer words\n1 1 1 4D05 zz\n1 1 1 4D0").unwrap();
+        fs::write(&path, "1 1 1 4D01 30303031\n1 1 1 4D0\n1 77 x\n\u{0}\u{1}\n2 newer words\n1 1 1 4D05 zz\n1 1 1 4D0")
+            .unwrap();
         assert_eq!(journal.orphans("0001"), [KEY]);
         journal.add("0001", KeyReference(0x4D09)).unwrap();
         let text = fs::read_to_string(&path).unwrap();

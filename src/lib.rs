@@ -12,7 +12,9 @@
 //! | 1 the link | [`pcsc`] |
 
 #[cfg(panic = "abort")]
-compile_error!("Cardea is loaded into other programs: a panic must end one call, not the host; build with panic = \"unwind\"");
+compile_error!(
+    "Cardea is loaded into other programs: a panic must end one call, not the host; build with panic = \"unwind\""
+);
 
 pub mod card;
 pub mod channel;

@@ -38,7 +38,12 @@ impl Library {
     }
 
     /// A Library over any PC/SC context and drivers, with the built-in reader profiles.
-    pub fn new(context: Box<dyn Context>, configuration: Configuration, log: Log, drivers: &'static [Driver]) -> Result<Self, Error> {
+    pub fn new(
+        context: Box<dyn Context>,
+        configuration: Configuration,
+        log: Log,
+        drivers: &'static [Driver],
+    ) -> Result<Self, Error> {
         Self::with_profiles(context, configuration, log, drivers, Profiles::default())
     }
 
@@ -52,7 +57,12 @@ impl Library {
     ) -> Result<Self, Error> {
         let guard_key = GuardKey::random().map_err(|_| Error::GeneralError)?;
         let surroundings = Arc::new(Surroundings { context, log, drivers, profiles });
-        let common = Arc::new(Common { handles: Handles::new(), guard_key, rejection_secret: rejection_secret()?, configuration });
+        let common = Arc::new(Common {
+            handles: Handles::new(),
+            guard_key,
+            rejection_secret: rejection_secret()?,
+            configuration,
+        });
         let registry = Registry::new(Arc::clone(&surroundings), common);
         Ok(Self { surroundings, registry, events: Events::default() })
     }

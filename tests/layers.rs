@@ -9,10 +9,42 @@ use walkdir::WalkDir;
 /// What each module of `src` may import of ours. `error`, `secret`, `log` and `handle` are open to every floor above the link.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("ffi", &["error", "library", "log", "mechanism", "object", "secret", "session", "slot", "token"]),
-    ("library", &["card", "configuration", "error", "handle", "log", "mechanism", "pcsc", "profile", "registry", "session", "slot", "token"]),
+    (
+        "library",
+        &[
+            "card",
+            "configuration",
+            "error",
+            "handle",
+            "log",
+            "mechanism",
+            "pcsc",
+            "profile",
+            "registry",
+            "session",
+            "slot",
+            "token",
+        ],
+    ),
     ("registry", &["error", "pcsc", "session", "slot"]),
     ("session", &["card", "error", "mechanism", "object", "secret", "slot", "token"]),
-    ("slot", &["card", "channel", "configuration", "error", "handle", "log", "mechanism", "object", "pcsc", "profile", "secret", "token"]),
+    (
+        "slot",
+        &[
+            "card",
+            "channel",
+            "configuration",
+            "error",
+            "handle",
+            "log",
+            "mechanism",
+            "object",
+            "pcsc",
+            "profile",
+            "secret",
+            "token",
+        ],
+    ),
     ("token", &["card", "object", "secret"]),
     ("object", &["card", "error", "handle", "mechanism", "secret"]),
     ("mechanism", &["card", "error", "secret"]),
@@ -48,10 +80,15 @@ fn sources() -> Vec<Source> {
     for entry in WalkDir::new(&root) {
         let path = entry.unwrap().into_path();
         let inside = path.strip_prefix(&root).unwrap().to_path_buf();
-        if path.extension().is_none_or(|extension| extension != "rs") || inside.starts_with("bin") || inside == Path::new("lib.rs") || is_test(&inside) {
+        if path.extension().is_none_or(|extension| extension != "rs")
+            || inside.starts_with("bin")
+            || inside == Path::new("lib.rs")
+            || is_test(&inside)
+        {
             continue;
         }
-        let module = inside.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+        let module =
+            inside.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
         sources.push(Source { module, text: fs::read_to_string(&path).unwrap(), path: inside });
     }
     sources
@@ -72,17 +109,23 @@ fn imported(text: &str) -> BTreeSet<String> {
     let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     let mut names = BTreeSet::new();
     for (position, _) in code.match_indices("crate::") {
-        let preceded = code[..position].chars().next_back().is_some_and(|character| character.is_alphanumeric() || character == '_');
+        let preceded = code[..position]
+            .chars()
+            .next_back()
+            .is_some_and(|character| character.is_alphanumeric() || character == '_');
         let rest = &code[position + "crate::".len()..];
         if preceded {
             continue;
         }
         let heads = match rest.strip_prefix('{') {
-            Some(group) => group.split('}').next().unwrap_or_default().split(',').map(str::trim).map(str::to_owned).collect(),
+            Some(group) => {
+                group.split('}').next().unwrap_or_default().split(',').map(str::trim).map(str::to_owned).collect()
+            }
             None => vec![rest.to_owned()],
         };
         for head in heads {
-            let name: String = head.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect();
+            let name: String =
+                head.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect();
             names.insert(name);
         }
     }

@@ -83,12 +83,7 @@ impl Atr {
         let groups = interface_bytes(t0, &mut cursor)?;
         let historical = cursor.take(usize::from(t0 & 0x0F))?.to_vec();
         let check_byte = check(bytes, cursor.position, &groups);
-        Ok(Self {
-            bytes: bytes.to_vec(),
-            groups,
-            historical,
-            check_byte,
-        })
+        Ok(Self { bytes: bytes.to_vec(), groups, historical, check_byte })
     }
 
     /// The ATR as received.
@@ -138,10 +133,7 @@ impl Atr {
 
     /// Whether a PC/SC reader made this up for a contactless card: `3B 8n 80 01` (PC/SC part 3 3.1.3.2.3).
     pub fn is_contactless(&self) -> bool {
-        matches!(
-            self.bytes.as_slice(),
-            [TS_DIRECT, 0x80..=0x8F, 0x80, 0x01, ..]
-        )
+        matches!(self.bytes.as_slice(), [TS_DIRECT, 0x80..=0x8F, 0x80, 0x01, ..])
     }
 }
 
@@ -169,12 +161,7 @@ fn interface_bytes(t0: u8, cursor: &mut Cursor<'_>) -> Result<Vec<InterfaceBytes
     let mut announced = Some(t0);
     while let Some(indicator) = announced {
         let mut byte_if = |bit: u8| (indicator & bit != 0).then(|| cursor.byte()).transpose();
-        let group = InterfaceBytes {
-            ta: byte_if(0x10)?,
-            tb: byte_if(0x20)?,
-            tc: byte_if(0x40)?,
-            td: byte_if(0x80)?,
-        };
+        let group = InterfaceBytes { ta: byte_if(0x10)?, tb: byte_if(0x20)?, tc: byte_if(0x40)?, td: byte_if(0x80)? };
         groups.push(group);
         announced = group.td;
     }
@@ -184,11 +171,7 @@ fn interface_bytes(t0: u8, cursor: &mut Cursor<'_>) -> Result<Vec<InterfaceBytes
 /// See [`Atr::protocols`].
 fn protocols(groups: &[InterfaceBytes]) -> Vec<u8> {
     let mut offered = Vec::new();
-    for protocol in groups
-        .iter()
-        .filter_map(|group| group.td)
-        .map(|td| td & 0x0F)
-    {
+    for protocol in groups.iter().filter_map(|group| group.td).map(|td| td & 0x0F) {
         if protocol != GLOBAL && !offered.contains(&protocol) {
             offered.push(protocol);
         }
@@ -201,10 +184,7 @@ fn protocols(groups: &[InterfaceBytes]) -> Vec<u8> {
 
 /// Judges TCK at this position: from T0 to TCK all bytes XOR to 0, and it is there unless T=0 alone is indicated.
 fn check(bytes: &[u8], position: usize, groups: &[InterfaceBytes]) -> CheckByte {
-    let required = groups
-        .iter()
-        .filter_map(|group| group.td)
-        .any(|td| td & 0x0F != 0);
+    let required = groups.iter().filter_map(|group| group.td).any(|td| td & 0x0F != 0);
     if !required {
         return CheckByte::NotRequired;
     }
@@ -224,9 +204,7 @@ struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// The next byte.
     fn byte(&mut self) -> Result<u8, AtrError> {
-        let byte = self.bytes.get(self.position).ok_or(AtrError::Truncated {
-            position: self.position,
-        })?;
+        let byte = self.bytes.get(self.position).ok_or(AtrError::Truncated { position: self.position })?;
         self.position += 1;
         Ok(*byte)
     }
@@ -234,12 +212,7 @@ impl<'a> Cursor<'a> {
     /// The next bytes.
     fn take(&mut self, count: usize) -> Result<&'a [u8], AtrError> {
         let end = self.position + count;
-        let taken = self
-            .bytes
-            .get(self.position..end)
-            .ok_or(AtrError::Truncated {
-                position: self.bytes.len(),
-            })?;
+        let taken = self.bytes.get(self.position..end).ok_or(AtrError::Truncated { position: self.bytes.len() })?;
         self.position = end;
         Ok(taken)
     }
@@ -271,36 +244,12 @@ mod tests {
         let atr = atr(YUBIKEY_5);
         assert_eq!(atr.protocols(), [1]);
         assert_eq!(atr.check_byte(), CheckByte::Correct);
-        assert_eq!(
-            hex::encode_upper(atr.historical_bytes()),
-            "8073C021C057597562694B6579"
-        );
+        assert_eq!(hex::encode_upper(atr.historical_bytes()), "8073C021C057597562694B6579");
         let groups = atr.interface_bytes();
         assert_eq!(groups.len(), 3);
-        assert_eq!(
-            groups[0],
-            InterfaceBytes {
-                ta: Some(0x13),
-                tb: Some(0),
-                tc: Some(0),
-                td: Some(0x81)
-            }
-        );
-        assert_eq!(
-            groups[1],
-            InterfaceBytes {
-                td: Some(0x31),
-                ..Default::default()
-            }
-        );
-        assert_eq!(
-            groups[2],
-            InterfaceBytes {
-                ta: Some(0xFE),
-                tb: Some(0x15),
-                ..Default::default()
-            }
-        );
+        assert_eq!(groups[0], InterfaceBytes { ta: Some(0x13), tb: Some(0), tc: Some(0), td: Some(0x81) });
+        assert_eq!(groups[1], InterfaceBytes { td: Some(0x31), ..Default::default() });
+        assert_eq!(groups[2], InterfaceBytes { ta: Some(0xFE), tb: Some(0x15), ..Default::default() });
         let capabilities = atr.capabilities();
         assert!(capabilities.command_chaining && capabilities.extended_length);
         assert!(!capabilities.extended_length_info_in_ef_atr);
@@ -320,35 +269,16 @@ mod tests {
             (JCOP_241, false, false, false, 0),
             (T0_ONLY, false, false, false, 0),
         ];
-        for (
-            text,
-            command_chaining,
-            extended_length,
-            extended_length_info_in_ef_atr,
-            logical_channels,
-        ) in cards
-        {
-            let expected = Capabilities {
-                extended_length,
-                command_chaining,
-                extended_length_info_in_ef_atr,
-                logical_channels,
-            };
+        for (text, command_chaining, extended_length, extended_length_info_in_ef_atr, logical_channels) in cards {
+            let expected =
+                Capabilities { extended_length, command_chaining, extended_length_info_in_ef_atr, logical_channels };
             assert_eq!(atr(text).capabilities(), expected, "{text}");
         }
     }
 
     #[test]
     fn check_bytes_of_real_atrs_are_correct() {
-        for text in [
-            YUBIKEY_5,
-            OPENPGP_2_1,
-            OPENPGP_3,
-            GNUK,
-            SMARTCARD_HSM,
-            ESTEID_2018,
-            JCOP_241,
-        ] {
+        for text in [YUBIKEY_5, OPENPGP_2_1, OPENPGP_3, GNUK, SMARTCARD_HSM, ESTEID_2018, JCOP_241] {
             assert_eq!(atr(text).check_byte(), CheckByte::Correct, "{text}");
         }
         assert_eq!(atr(GERMAN_ID_CONTACTLESS).check_byte(), CheckByte::Correct);
@@ -396,19 +326,13 @@ mod tests {
     fn truncated_atrs_are_errors_at_the_missing_byte() {
         let whole = hex::decode(YUBIKEY_5).unwrap();
         for length in 0..whole.len() - 1 {
-            assert_eq!(
-                Atr::parse(&whole[..length]),
-                Err(AtrError::Truncated { position: length })
-            );
+            assert_eq!(Atr::parse(&whole[..length]), Err(AtrError::Truncated { position: length }));
         }
     }
 
     #[test]
     fn what_is_no_atr_is_refused() {
-        assert_eq!(
-            Atr::parse(&[0x3A, 0x00]),
-            Err(AtrError::InitialCharacter(0x3A))
-        );
+        assert_eq!(Atr::parse(&[0x3A, 0x00]), Err(AtrError::InitialCharacter(0x3A)));
         assert_eq!(Atr::parse(&[0x3B; 34]), Err(AtrError::TooLong(34)));
         assert!(Atr::parse(&[0x3F, 0x00]).is_ok());
     }

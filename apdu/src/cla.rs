@@ -37,11 +37,7 @@ pub fn for_channel(cla: u8, channel: u8) -> Option<u8> {
             further(sm | (cla & CHAINING), channel)
         }
         0x40..=0x7F if channel < FIRST_FURTHER_CHANNEL => {
-            let sm = if cla & FURTHER_SM == 0 {
-                0
-            } else {
-                FIRST_SM_ISO
-            };
+            let sm = if cla & FURTHER_SM == 0 { 0 } else { FIRST_SM_ISO };
             Some((cla & CHAINING) | sm | channel)
         }
         0x40..=0x7F => further(cla & (FURTHER_SM | CHAINING), channel),

@@ -79,11 +79,7 @@ impl Command {
     ///
     /// The class is that of the command answered, without its chaining bit.
     pub fn get_response(cla: u8, le: u8) -> Self {
-        let expected = if le == 0 {
-            SHORT_LE_MAX
-        } else {
-            usize::from(le)
-        };
+        let expected = if le == 0 { SHORT_LE_MAX } else { usize::from(le) };
         Self::new(cla & !cla::CHAINING, INS_GET_RESPONSE, 0, 0).le(expected)
     }
 
@@ -200,10 +196,7 @@ impl Command {
     /// More than 256 expected bytes are asked for as 256 (`00`): the card announces the rest with `61xx`.
     pub fn encode_short(&self) -> Result<Zeroizing<Vec<u8>>, CommandError> {
         let length = self.data.len();
-        let lc = u8::try_from(length).map_err(|_| CommandError::DataTooLong {
-            length,
-            limit: SHORT_LC_MAX,
-        })?;
+        let lc = u8::try_from(length).map_err(|_| CommandError::DataTooLong { length, limit: SHORT_LC_MAX })?;
         let mut bytes = self.header();
         if lc != 0 {
             bytes.push(lc);
@@ -220,10 +213,7 @@ impl Command {
     /// Case 1 has no length field and so one encoding only.
     pub fn encode_extended(&self) -> Result<Zeroizing<Vec<u8>>, CommandError> {
         let length = self.data.len();
-        let lc = u16::try_from(length).map_err(|_| CommandError::DataTooLong {
-            length,
-            limit: EXTENDED_LC_MAX,
-        })?;
+        let lc = u16::try_from(length).map_err(|_| CommandError::DataTooLong { length, limit: EXTENDED_LC_MAX })?;
         let mut bytes = self.header();
         if lc != 0 || self.expected != Expected::Nothing {
             bytes.push(0);
@@ -257,17 +247,9 @@ impl Command {
     /// One command of a chain.
     fn part(&self, data: &[u8], last: bool) -> Command {
         Command {
-            cla: if last {
-                self.cla
-            } else {
-                self.cla | cla::CHAINING
-            },
+            cla: if last { self.cla } else { self.cla | cla::CHAINING },
             data: Zeroizing::new(data.to_vec()),
-            expected: if last {
-                self.expected
-            } else {
-                Expected::Nothing
-            },
+            expected: if last { self.expected } else { Expected::Nothing },
             ..*self
         }
     }
@@ -361,31 +343,19 @@ mod tests {
 
     #[test]
     fn case_4e_has_one_zero_byte_only() {
-        assert_eq!(
-            extended(&base().data(&[0xAA]).le(2)),
-            "00A4040C000001AA0002"
-        );
-        assert_eq!(
-            extended(&base().data(&[0xAA]).le_max()),
-            "00A4040C000001AA0000"
-        );
+        assert_eq!(extended(&base().data(&[0xAA]).le(2)), "00A4040C000001AA0002");
+        assert_eq!(extended(&base().data(&[0xAA]).le_max()), "00A4040C000001AA0000");
     }
 
     #[test]
     fn data_beyond_the_length_field_is_an_error() {
         assert_eq!(
             base().data(&[0; 256]).encode_short().unwrap_err(),
-            CommandError::DataTooLong {
-                length: 256,
-                limit: 255
-            }
+            CommandError::DataTooLong { length: 256, limit: 255 }
         );
         assert_eq!(
             base().data(&[0; 65536]).encode_extended().unwrap_err(),
-            CommandError::DataTooLong {
-                length: 65536,
-                limit: 65535
-            }
+            CommandError::DataTooLong { length: 65536, limit: 65535 }
         );
     }
 
@@ -415,31 +385,17 @@ mod tests {
 
     #[test]
     fn a_chain_sets_the_bit_on_all_but_the_last_command_and_le_only_on_the_last() {
-        let command = base()
-            .data(&[1, 2, 3, 4, 5])
-            .le_max()
-            .secret_command()
-            .secret_response();
+        let command = base().data(&[1, 2, 3, 4, 5]).le_max().secret_command().secret_response();
         let parts = command.chain(2);
         let encoded: Vec<_> = parts.iter().map(short).collect();
-        assert_eq!(
-            encoded,
-            ["10A4040C020102", "10A4040C020304", "00A4040C010500"]
-        );
-        assert!(
-            parts
-                .iter()
-                .all(|part| part.is_secret_command() && part.is_secret_response())
-        );
+        assert_eq!(encoded, ["10A4040C020102", "10A4040C020304", "00A4040C010500"]);
+        assert!(parts.iter().all(|part| part.is_secret_command() && part.is_secret_response()));
     }
 
     #[test]
     fn a_chain_on_a_logical_channel_keeps_the_channel() {
         let parts = base().with_cla(0x42).data(&[1, 2]).chain(1);
-        assert_eq!(
-            parts.iter().map(Command::cla).collect::<Vec<_>>(),
-            [0x52, 0x42]
-        );
+        assert_eq!(parts.iter().map(Command::cla).collect::<Vec<_>>(), [0x52, 0x42]);
     }
 
     #[test]
@@ -471,12 +427,7 @@ mod tests {
 
     #[test]
     fn debug_shows_header_and_lengths_but_no_data() {
-        let command = Command::new(0x00, 0x20, 0x00, 0x81)
-            .data(b"123456")
-            .secret_command();
-        assert_eq!(
-            format!("{command:?}"),
-            "Command(00 20 00 81, 6 bytes of data, no Le)"
-        );
+        let command = Command::new(0x00, 0x20, 0x00, 0x81).data(b"123456").secret_command();
+        assert_eq!(format!("{command:?}"), "Command(00 20 00 81, 6 bytes of data, no Le)");
     }
 }

@@ -29,9 +29,7 @@ impl ExtendedLengthInformation {
 /// A big-endian number, the largest there is where it does not fit.
 fn unsigned(bytes: &[u8]) -> usize {
     bytes.iter().fold(0usize, |number, &byte| {
-        number
-            .checked_mul(0x100)
-            .map_or(usize::MAX, |shifted| shifted | usize::from(byte))
+        number.checked_mul(0x100).map_or(usize::MAX, |shifted| shifted | usize::from(byte))
     })
 }
 
@@ -44,10 +42,7 @@ mod tests {
     #[test]
     fn the_first_integer_is_the_command_and_the_second_the_response() {
         let value = [0x02, 0x02, 0x08, 0x00, 0x02, 0x03, 0x01, 0x00, 0x02];
-        let expected = ExtendedLengthInformation {
-            command: 2048,
-            response: 65538,
-        };
+        let expected = ExtendedLengthInformation { command: 2048, response: 65538 };
         assert_eq!(ExtendedLengthInformation::parse(&value), Ok(expected));
     }
 
@@ -60,10 +55,7 @@ mod tests {
     #[test]
     fn numbers_beyond_the_machine_word_saturate() {
         let value = [&[0x02, 0x09][..], &[0xFF; 9], &[0x02, 0x01, 0x10]].concat();
-        let expected = ExtendedLengthInformation {
-            command: usize::MAX,
-            response: 16,
-        };
+        let expected = ExtendedLengthInformation { command: usize::MAX, response: 16 };
         assert_eq!(ExtendedLengthInformation::parse(&value), Ok(expected));
     }
 }

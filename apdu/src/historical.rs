@@ -41,10 +41,7 @@ impl<'a> HistoricalBytes<'a> {
         match category {
             WITH_STATUS => {
                 let (objects, status) = rest.split_last_chunk::<3>()?;
-                Some(Self::WithStatus {
-                    objects: CompactTlv::parse(objects)?,
-                    status: *status,
-                })
+                Some(Self::WithStatus { objects: CompactTlv::parse(objects)?, status: *status })
             }
             COMPACT_TLV => Some(Self::CompactTlv(CompactTlv::parse(rest)?)),
             DIR_REFERENCE => match rest {
@@ -73,11 +70,7 @@ impl<'a> HistoricalBytes<'a> {
 
     /// The life cycle status byte, from the status indicator (ISO 7816-4 12.1.1.10).
     pub fn life_cycle_status(&self) -> Option<u8> {
-        if let Self::WithStatus {
-            status: [life_cycle, ..],
-            ..
-        } = self
-        {
+        if let Self::WithStatus { status: [life_cycle, ..], .. } = self {
             return Some(*life_cycle);
         }
         match self.objects()?.find(STATUS_INDICATOR)? {
@@ -113,8 +106,7 @@ impl<'a> CompactTlv<'a> {
 
     /// The value of the first data object with this tag number.
     pub fn find(&self, tag: u8) -> Option<&'a [u8]> {
-        self.iter()
-            .find_map(|(found, value)| (found == tag).then_some(value))
+        self.iter().find_map(|(found, value)| (found == tag).then_some(value))
     }
 }
 
@@ -203,11 +195,7 @@ impl Capabilities {
 ///
 /// Without a party to assign them (b5, b4) there is the basic channel only.
 fn logical_channels(third: u8) -> u8 {
-    if third & 0x18 == 0 {
-        1
-    } else {
-        1 + (third & 0x07)
-    }
+    if third & 0x18 == 0 { 1 } else { 1 + (third & 0x07) }
 }
 
 #[cfg(test)]
@@ -240,25 +228,14 @@ mod tests {
         assert_eq!(historical.life_cycle_status(), Some(0x07));
         assert!(!historical.card_service_data().unwrap().has_master_file());
         let without = bytes("80 73C021C0");
-        assert_eq!(
-            HistoricalBytes::parse(&without)
-                .unwrap()
-                .life_cycle_status(),
-            None
-        );
+        assert_eq!(HistoricalBytes::parse(&without).unwrap().life_cycle_status(), None);
         let three = bytes("80 83 05 9000");
-        assert_eq!(
-            HistoricalBytes::parse(&three).unwrap().life_cycle_status(),
-            Some(0x05)
-        );
+        assert_eq!(HistoricalBytes::parse(&three).unwrap().life_cycle_status(), Some(0x05));
     }
 
     #[test]
     fn category_10_is_a_dir_reference_and_others_are_proprietary() {
-        assert_eq!(
-            HistoricalBytes::parse(&[0x10, 0x81]),
-            Some(HistoricalBytes::DirReference(0x81))
-        );
+        assert_eq!(HistoricalBytes::parse(&[0x10, 0x81]), Some(HistoricalBytes::DirReference(0x81)));
         assert_eq!(HistoricalBytes::parse(&[0x10]), None);
         assert_eq!(HistoricalBytes::parse(b"JCOPv241"), None);
         assert_eq!(HistoricalBytes::parse(&[]), None);
@@ -266,64 +243,25 @@ mod tests {
 
     #[test]
     fn malformed_historical_bytes_have_no_capabilities() {
-        for text in [
-            "80 73C021",
-            "80 73C021C0 57 41",
-            "00 73C021C0 00",
-            "00",
-            "00 9000",
-            "80 7F",
-            "8F 73C021C0",
-        ] {
-            assert_eq!(
-                Capabilities::from_historical(&bytes(text)),
-                Capabilities::default(),
-                "{text}"
-            );
+        for text in ["80 73C021", "80 73C021C0 57 41", "00 73C021C0 00", "00", "00 9000", "80 7F", "8F 73C021C0"] {
+            assert_eq!(Capabilities::from_historical(&bytes(text)), Capabilities::default(), "{text}");
         }
     }
 
     #[test]
     fn a_capabilities_object_without_its_third_byte_says_nothing() {
-        assert_eq!(
-            Capabilities::from_historical(&bytes("80 72C021")),
-            Capabilities::default()
-        );
-        assert_eq!(
-            Capabilities::from_historical(&bytes("80 71C0")),
-            Capabilities::default()
-        );
+        assert_eq!(Capabilities::from_historical(&bytes("80 72C021")), Capabilities::default());
+        assert_eq!(Capabilities::from_historical(&bytes("80 71C0")), Capabilities::default());
     }
 
     #[test]
     fn each_bit_of_the_third_table_is_one_capability() {
         let of = |third| Capabilities::from_object(&[0x00, 0x00, third]);
-        let none = Capabilities {
-            logical_channels: 1,
-            ..Default::default()
-        };
+        let none = Capabilities { logical_channels: 1, ..Default::default() };
         assert_eq!(of(0x00), none);
-        assert_eq!(
-            of(0x80),
-            Capabilities {
-                command_chaining: true,
-                ..none
-            }
-        );
-        assert_eq!(
-            of(0x40),
-            Capabilities {
-                extended_length: true,
-                ..none
-            }
-        );
-        assert_eq!(
-            of(0x20),
-            Capabilities {
-                extended_length_info_in_ef_atr: true,
-                ..none
-            }
-        );
+        assert_eq!(of(0x80), Capabilities { command_chaining: true, ..none });
+        assert_eq!(of(0x40), Capabilities { extended_length: true, ..none });
+        assert_eq!(of(0x20), Capabilities { extended_length_info_in_ef_atr: true, ..none });
     }
 
     #[test]

@@ -31,15 +31,8 @@ impl Response {
 
     /// Splits the last two bytes off as the status word.
     pub fn parse(bytes: &[u8]) -> Result<Self, ResponseError> {
-        let (data, sw) = bytes
-            .split_last_chunk::<2>()
-            .ok_or(ResponseError::TooShort {
-                length: bytes.len(),
-            })?;
-        Ok(Self {
-            data: Zeroizing::new(data.to_vec()),
-            sw: StatusWord(u16::from_be_bytes(*sw)),
-        })
+        let (data, sw) = bytes.split_last_chunk::<2>().ok_or(ResponseError::TooShort { length: bytes.len() })?;
+        Ok(Self { data: Zeroizing::new(data.to_vec()), sw: StatusWord(u16::from_be_bytes(*sw)) })
     }
 
     /// The data before the status word.
@@ -60,12 +53,7 @@ impl Response {
 
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Response({} bytes of data, {:04X})",
-            self.data.len(),
-            self.sw.0
-        )
+        write!(f, "Response({} bytes of data, {:04X})", self.data.len(), self.sw.0)
     }
 }
 
@@ -93,14 +81,8 @@ mod tests {
 
     #[test]
     fn less_than_a_status_word_is_an_error() {
-        assert_eq!(
-            Response::parse(&[]).unwrap_err(),
-            ResponseError::TooShort { length: 0 }
-        );
-        assert_eq!(
-            Response::parse(&[0x90]).unwrap_err(),
-            ResponseError::TooShort { length: 1 }
-        );
+        assert_eq!(Response::parse(&[]).unwrap_err(), ResponseError::TooShort { length: 0 });
+        assert_eq!(Response::parse(&[0x90]).unwrap_err(), ResponseError::TooShort { length: 1 });
     }
 
     #[test]

@@ -46,23 +46,13 @@ pub fn parse(input: &[u8]) -> Result<Vec<SimpleTlv<'_>>, SimpleTlvError> {
     let mut objects = Vec::new();
     let mut rest = input;
     while !rest.is_empty() {
-        let malformed = SimpleTlvError::Malformed {
-            position: input.len() - rest.len(),
-        };
+        let malformed = SimpleTlvError::Malformed { position: input.len() - rest.len() };
         let (object, after) = simple::Tlv::parse(rest);
         let object = object.map_err(|_| malformed)?;
-        let (consumed, _) = rest
-            .split_at_checked(rest.len() - after.len())
-            .ok_or(malformed)?;
-        let header = consumed
-            .len()
-            .checked_sub(object.length())
-            .ok_or(malformed)?;
+        let (consumed, _) = rest.split_at_checked(rest.len() - after.len()).ok_or(malformed)?;
+        let header = consumed.len().checked_sub(object.length()).ok_or(malformed)?;
         let value = consumed.get(header..).ok_or(malformed)?;
-        objects.push(SimpleTlv {
-            tag: object.tag().into(),
-            value,
-        });
+        objects.push(SimpleTlv { tag: object.tag().into(), value });
         rest = after;
     }
     Ok(objects)
@@ -89,62 +79,32 @@ mod tests {
 
     #[test]
     fn data_objects_are_read_in_order() {
-        let input = [
-            0x84, 0x01, 0x2C, 0x97, 0x00, 0x9E, 0xFF, 0x00, 0x02, 0x42, 0x43,
-        ];
+        let input = [0x84, 0x01, 0x2C, 0x97, 0x00, 0x9E, 0xFF, 0x00, 0x02, 0x42, 0x43];
         let objects = parse(&input).unwrap();
         let expected: [(u8, &[u8]); 3] = [(0x84, &[0x2C]), (0x97, &[]), (0x9E, &[0x42, 0x43])];
-        assert_eq!(
-            objects.iter().map(|o| (o.tag, o.value)).collect::<Vec<_>>(),
-            expected
-        );
+        assert_eq!(objects.iter().map(|o| (o.tag, o.value)).collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn malformed_data_objects_are_errors_where_they_begin() {
-        for tail in [
-            &[0x00, 0x00][..],
-            &[0xFF, 0x00],
-            &[0x84],
-            &[0x84, 0x02, 0x01],
-            &[0x84, 0xFF, 0x00],
-        ] {
+        for tail in [&[0x00, 0x00][..], &[0xFF, 0x00], &[0x84], &[0x84, 0x02, 0x01], &[0x84, 0xFF, 0x00]] {
             let input = [&[0x81, 0x01, 0x55], tail].concat();
-            assert_eq!(
-                parse(&input),
-                Err(SimpleTlvError::Malformed { position: 3 }),
-                "{tail:02X?}"
-            );
+            assert_eq!(parse(&input), Err(SimpleTlvError::Malformed { position: 3 }), "{tail:02X?}");
         }
     }
 
     #[test]
     fn lengths_from_255_take_three_bytes() {
-        assert!(
-            write(0x53, &[0; 254])
-                .unwrap()
-                .starts_with(&[0x53, 0xFE, 0x00])
-        );
-        assert!(
-            write(0x53, &[0; 255])
-                .unwrap()
-                .starts_with(&[0x53, 0xFF, 0x00, 0xFF])
-        );
-        assert!(
-            write(0x53, &[0; 65535])
-                .unwrap()
-                .starts_with(&[0x53, 0xFF, 0xFF, 0xFF])
-        );
+        assert!(write(0x53, &[0; 254]).unwrap().starts_with(&[0x53, 0xFE, 0x00]));
+        assert!(write(0x53, &[0; 255]).unwrap().starts_with(&[0x53, 0xFF, 0x00, 0xFF]));
+        assert!(write(0x53, &[0; 65535]).unwrap().starts_with(&[0x53, 0xFF, 0xFF, 0xFF]));
     }
 
     #[test]
     fn what_has_no_encoding_is_refused() {
         assert_eq!(write(0x00, &[]), Err(SimpleTlvError::InvalidTag(0x00)));
         assert_eq!(write(0xFF, &[]), Err(SimpleTlvError::InvalidTag(0xFF)));
-        assert_eq!(
-            write(0x53, &[0; 65536]),
-            Err(SimpleTlvError::ValueTooLong(65536))
-        );
+        assert_eq!(write(0x53, &[0; 65536]), Err(SimpleTlvError::ValueTooLong(65536)));
     }
 
     proptest! {

@@ -158,9 +158,7 @@ impl From<u16> for StatusWord {
 
 impl fmt::Display for StatusWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let meaning = self
-            .exact_meaning()
-            .unwrap_or_else(|| self.general_meaning());
+        let meaning = self.exact_meaning().unwrap_or_else(|| self.general_meaning());
         write!(f, "{:04X} ({meaning}", self.0)?;
         if let Some(length) = self.more_data().or(self.correct_le()) {
             write!(f, ", {length} bytes")?;
@@ -177,9 +175,7 @@ mod tests {
 
     #[test]
     fn only_9000_is_success() {
-        let successes: Vec<u16> = (0..=u16::MAX)
-            .filter(|&sw| StatusWord(sw).is_success())
-            .collect();
+        let successes: Vec<u16> = (0..=u16::MAX).filter(|&sw| StatusWord(sw).is_success()).collect();
         assert_eq!(successes, [0x9000]);
     }
 
@@ -198,10 +194,7 @@ mod tests {
     fn retries_are_read_from_63cx_and_6983() {
         assert_eq!(StatusWord(0x63C0).retries_left(), Some(0));
         assert_eq!(StatusWord(0x63CF).retries_left(), Some(15));
-        assert_eq!(
-            StatusWord::AUTHENTICATION_METHOD_BLOCKED.retries_left(),
-            Some(0)
-        );
+        assert_eq!(StatusWord::AUTHENTICATION_METHOD_BLOCKED.retries_left(), Some(0));
         assert_eq!(StatusWord(0x6300).retries_left(), None);
         assert_eq!(StatusWord(0x63D0).retries_left(), None);
         assert_eq!(StatusWord(0x6984).retries_left(), None);
@@ -217,22 +210,10 @@ mod tests {
 
     #[test]
     fn display_gives_hex_and_meaning() {
-        assert_eq!(
-            StatusWord(0x6982).to_string(),
-            "6982 (security status not satisfied)"
-        );
-        assert_eq!(
-            StatusWord(0x6983).to_string(),
-            "6983 (authentication method blocked)"
-        );
-        assert_eq!(
-            StatusWord(0x63C2).to_string(),
-            "63C2 (verification failed, 2 attempts left)"
-        );
-        assert_eq!(
-            StatusWord(0x6100).to_string(),
-            "6100 (more response data available, 256 bytes)"
-        );
+        assert_eq!(StatusWord(0x6982).to_string(), "6982 (security status not satisfied)");
+        assert_eq!(StatusWord(0x6983).to_string(), "6983 (authentication method blocked)");
+        assert_eq!(StatusWord(0x63C2).to_string(), "63C2 (verification failed, 2 attempts left)");
+        assert_eq!(StatusWord(0x6100).to_string(), "6100 (more response data available, 256 bytes)");
         assert_eq!(StatusWord(0x6C08).to_string(), "6C08 (wrong Le, 8 bytes)");
         assert_eq!(StatusWord(0x6A99).to_string(), "6A99 (wrong parameters)");
         assert_eq!(StatusWord(0x9484).to_string(), "9484 (proprietary status)");

@@ -68,10 +68,7 @@ pub enum TlvErrorKind {
 impl TlvErrorKind {
     /// This, found there.
     const fn at(self, position: usize) -> TlvError {
-        TlvError {
-            kind: self,
-            position,
-        }
+        TlvError { kind: self, position }
     }
 }
 

@@ -32,7 +32,11 @@ const UNKNOWN_CARD_COMMANDS: u64 = 8;
 /// The applications of a card that `drivers` know. The last one found is the one selected.
 ///
 /// A failing probe counts as "not mine"; only a broken link ends the search.
-pub fn identify(drivers: &[Driver], channel: &mut Channel<'_>, atr: &Atr) -> Result<Vec<Box<dyn CardApplication>>, CardError> {
+pub fn identify(
+    drivers: &[Driver],
+    channel: &mut Channel<'_>,
+    atr: &Atr,
+) -> Result<Vec<Box<dyn CardApplication>>, CardError> {
     let (hinted, others): (Vec<&Driver>, Vec<&Driver>) = drivers.iter().partition(|driver| (driver.hint)(atr));
     let mut found = Vec::new();
     for driver in hinted.into_iter().chain(others) {

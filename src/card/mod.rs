@@ -20,8 +20,8 @@ use crate::channel::{Channel, ChannelError};
 use crate::secret::{Pin, SecretBytes};
 use cardea_apdu::StatusWord;
 use key::{KeyKind, PublicKey};
-use new_key::{NewKey, PrivateValue, StoreAbilities, Unwrapping};
 pub use new_key::Storage;
+use new_key::{NewKey, PrivateValue, StoreAbilities, Unwrapping};
 use secret_key::{CipherMode, Direction, SecretKey};
 
 /// Why a card operation failed.
@@ -288,11 +288,23 @@ pub trait CardApplication: Send {
         Err(CardError::NotSupported)
     }
     /// Signs `input`, framed as `scheme` says.
-    fn sign(&mut self, _: &mut Channel<'_>, _: &PrivateKey, _: SignatureScheme, _input: &[u8]) -> Result<Vec<u8>, CardError> {
+    fn sign(
+        &mut self,
+        _: &mut Channel<'_>,
+        _: &PrivateKey,
+        _: SignatureScheme,
+        _input: &[u8],
+    ) -> Result<Vec<u8>, CardError> {
         Err(CardError::NotSupported)
     }
     /// Deciphers `cryptogram`.
-    fn decipher(&mut self, _: &mut Channel<'_>, _: &PrivateKey, _: DecipherScheme, _cryptogram: &[u8]) -> Result<SecretBytes, CardError> {
+    fn decipher(
+        &mut self,
+        _: &mut Channel<'_>,
+        _: &PrivateKey,
+        _: DecipherScheme,
+        _cryptogram: &[u8],
+    ) -> Result<SecretBytes, CardError> {
         Err(CardError::NotSupported)
     }
     /// Diffie-Hellman with the other party's public key: the shared x-coordinate (or u-coordinate).
@@ -313,7 +325,12 @@ pub trait CardApplication: Send {
         Err(CardError::NotSupported)
     }
     /// Generates a key pair at a reserved reference.
-    fn generate_key_pair(&mut self, _: &mut Channel<'_>, _: KeyReference, _new: &NewKey) -> Result<PrivateKey, CardError> {
+    fn generate_key_pair(
+        &mut self,
+        _: &mut Channel<'_>,
+        _: KeyReference,
+        _new: &NewKey,
+    ) -> Result<PrivateKey, CardError> {
         Err(CardError::NotSupported)
     }
     /// Brings a private key to a reserved reference.

@@ -56,7 +56,12 @@ enum Form {
 
 impl<'t> Channel<'t> {
     /// The basic channel of the card in `transaction`.
-    pub fn basic(transaction: &'t mut (dyn Transaction + 't), limits: &'t mut Limits, log: &'t Log, reader: &'t str) -> Self {
+    pub fn basic(
+        transaction: &'t mut (dyn Transaction + 't),
+        limits: &'t mut Limits,
+        log: &'t Log,
+        reader: &'t str,
+    ) -> Self {
         Self { transaction, limits, log, reader, number: 0, commands: 0 }
     }
 
@@ -151,7 +156,8 @@ impl<'t> Channel<'t> {
         let bytes = bytes.map_err(|_| ChannelError::Command)?;
         trace::command(self.log, self.reader, command);
         self.commands += 1;
-        let answer = self.transaction.transmit(&bytes).inspect_err(|error| trace::failure(self.log, self.reader, *error))?;
+        let answer =
+            self.transaction.transmit(&bytes).inspect_err(|error| trace::failure(self.log, self.reader, *error))?;
         let response = Response::parse(&answer).map_err(|_| ChannelError::Malformed)?;
         trace::response(self.log, self.reader, command, &response);
         Ok(response)
@@ -182,6 +188,7 @@ fn is_length_suspect(error: ChannelError) -> bool {
     use LinkError as L;
     matches!(
         error,
-        ChannelError::Malformed | ChannelError::Link(L::Communication | L::Unsupported | L::Protocol | L::Timeout | L::Other(_))
+        ChannelError::Malformed
+            | ChannelError::Link(L::Communication | L::Unsupported | L::Protocol | L::Timeout | L::Other(_))
     )
 }

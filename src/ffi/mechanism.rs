@@ -51,7 +51,9 @@ impl MechanismArgument {
             ParameterKind::Ctr => self.ctr()?,
             ParameterKind::Length => Parameters::Length(number(self.structure::<CK_MAC_GENERAL_PARAMS>()?)),
             ParameterKind::OptionalBytes if self.parameter.as_slice().is_empty() => Parameters::None,
-            ParameterKind::Bytes | ParameterKind::OptionalBytes => Parameters::Bytes(self.parameter.as_slice().to_vec()),
+            ParameterKind::Bytes | ParameterKind::OptionalBytes => {
+                Parameters::Bytes(self.parameter.as_slice().to_vec())
+            }
         };
         table::mechanism(self.number, parameters)
     }

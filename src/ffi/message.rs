@@ -7,8 +7,8 @@ use std::ffi::c_void;
 use cryptoki_sys::*;
 
 use super::mechanism::MechanismArgument;
-use super::{Result, not_supported};
 use super::pointer::{InBuffer, OutBuffer, Pointer};
+use super::{Result, not_supported};
 use crate::library::Library;
 
 /// C_MessageEncryptInit, C_MessageDecryptInit, C_MessageSignInit, C_MessageVerifyInit. A null mechanism ends the

@@ -36,7 +36,6 @@ mod template;
 mod text;
 mod verify;
 
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -78,10 +77,7 @@ impl Function {
 }
 
 /// Runs a function of the table that needs the Library.
-fn call<E: Into<Failure>>(
-    function: &Function,
-    body: impl FnOnce(&Library) -> Result<(), E>,
-) -> CK_RV {
+fn call<E: Into<Failure>>(function: &Function, body: impl FnOnce(&Library) -> Result<(), E>) -> CK_RV {
     guarded(|| {
         let library = cell::library().map_err(|error| error.rv())?;
         // A panic of the body is a result like any other here, so that the trace has its line.

@@ -2,10 +2,10 @@
 
 use cryptoki_sys::*;
 
-use super::{Result, in_session};
 use super::pointer::{Out, OutArray, Pointer};
 use super::template::{AttributeArray, TemplateArgument};
 use super::text::{number, ulong};
+use super::{Result, in_session};
 use crate::library::Library;
 use crate::session::{objects, search};
 
@@ -52,10 +52,15 @@ pub(super) fn size(
     object: CK_OBJECT_HANDLE,
     size: Pointer<CK_ULONG>,
 ) -> Result<()> {
-    in_session(library, session, || Out::new(size), |session, out| {
-        out.write(ulong(objects::size(session, number(object))?));
-        Ok(())
-    })
+    in_session(
+        library,
+        session,
+        || Out::new(size),
+        |session, out| {
+            out.write(ulong(objects::size(session, number(object))?));
+            Ok(())
+        },
+    )
 }
 
 /// C_GetAttributeValue (5.7.5).
@@ -66,10 +71,15 @@ pub(super) fn attribute_values(
     template: Pointer<CK_ATTRIBUTE>,
     count: CK_ULONG,
 ) -> Result<()> {
-    in_session(library, session, || AttributeArray::new(template, count), |session, attributes| {
-        let values = objects::attribute_values(session, number(object), &attributes.types()?)?;
-        attributes.write(&values)
-    })
+    in_session(
+        library,
+        session,
+        || AttributeArray::new(template, count),
+        |session, attributes| {
+            let values = objects::attribute_values(session, number(object), &attributes.types()?)?;
+            attributes.write(&values)
+        },
+    )
 }
 
 /// C_SetAttributeValue (5.7.6).
@@ -80,9 +90,12 @@ pub(super) fn set_attributes(
     template: Pointer<CK_ATTRIBUTE>,
     count: CK_ULONG,
 ) -> Result<()> {
-    in_session(library, session, || TemplateArgument::new(template, count), |session, template| {
-        objects::set_attributes(session, number(object), template.copy()?)
-    })
+    in_session(
+        library,
+        session,
+        || TemplateArgument::new(template, count),
+        |session, template| objects::set_attributes(session, number(object), template.copy()?),
+    )
 }
 
 /// C_FindObjectsInit (5.7.7).
@@ -92,9 +105,12 @@ pub(super) fn find_init(
     template: Pointer<CK_ATTRIBUTE>,
     count: CK_ULONG,
 ) -> Result<()> {
-    in_session(library, session, || TemplateArgument::new(template, count), |session, template| {
-        search::find_init(session, template.copy()?)
-    })
+    in_session(
+        library,
+        session,
+        || TemplateArgument::new(template, count),
+        |session, template| search::find_init(session, template.copy()?),
+    )
 }
 
 /// C_FindObjects (5.7.8).
@@ -105,9 +121,12 @@ pub(super) fn find(
     capacity: CK_ULONG,
     count: Pointer<CK_ULONG>,
 ) -> Result<()> {
-    in_session(library, session, || OutArray::new(objects, capacity, count), |session, out| {
-        out.write(search::find(session, out.capacity())?.into_iter().map(ulong))
-    })
+    in_session(
+        library,
+        session,
+        || OutArray::new(objects, capacity, count),
+        |session, out| out.write(search::find(session, out.capacity())?.into_iter().map(ulong)),
+    )
 }
 
 /// C_FindObjectsFinal (5.7.9).

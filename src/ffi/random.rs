@@ -2,8 +2,8 @@
 
 use cryptoki_sys::*;
 
-use super::{Result, in_session};
 use super::pointer::{InBuffer, OutBytes, Pointer};
+use super::{Result, in_session};
 use crate::error::Error;
 use crate::library::Library;
 use crate::session::random;
@@ -29,16 +29,21 @@ pub(super) fn generate(
     bytes: Pointer<CK_BYTE>,
     length: CK_ULONG,
 ) -> Result<()> {
-    in_session(library, session, || OutBytes::new(bytes, length), |session, out| {
-        let mut done = 0;
-        while done < out.len() {
-            let piece = random::generate(session, PIECE.min(out.len() - done))?;
-            if piece.is_empty() {
-                return Err(Error::RandomNoRng);
+    in_session(
+        library,
+        session,
+        || OutBytes::new(bytes, length),
+        |session, out| {
+            let mut done = 0;
+            while done < out.len() {
+                let piece = random::generate(session, PIECE.min(out.len() - done))?;
+                if piece.is_empty() {
+                    return Err(Error::RandomNoRng);
+                }
+                out.write(done, &piece)?;
+                done += piece.len();
             }
-            out.write(done, &piece)?;
-            done += piece.len();
-        }
-        Ok(())
-    })
+            Ok(())
+        },
+    )
 }

@@ -45,17 +45,22 @@ pub(super) fn close_all(library: &Library, slot: CK_SLOT_ID) -> Result<()> {
 
 /// C_GetSessionInfo (5.6.4).
 pub(super) fn info(library: &Library, session: CK_SESSION_HANDLE, info: Pointer<CK_SESSION_INFO>) -> Result<()> {
-    in_session(library, session, || Out::new(info), |session, out| {
-        let info = session.info()?;
-        let read_write = if info.read_write { CKF_RW_SESSION } else { 0 };
-        out.write(CK_SESSION_INFO {
-            slotID: ulong(info.slot),
-            state: ulong(info.state),
-            flags: CKF_SERIAL_SESSION | read_write,
-            ulDeviceError: ulong(info.device_error),
-        });
-        Ok(())
-    })
+    in_session(
+        library,
+        session,
+        || Out::new(info),
+        |session, out| {
+            let info = session.info()?;
+            let read_write = if info.read_write { CKF_RW_SESSION } else { 0 };
+            out.write(CK_SESSION_INFO {
+                slotID: ulong(info.slot),
+                state: ulong(info.state),
+                flags: CKF_SERIAL_SESSION | read_write,
+                ulDeviceError: ulong(info.device_error),
+            });
+            Ok(())
+        },
+    )
 }
 
 /// C_SessionCancel (3.0 5.6.5).
@@ -83,9 +88,12 @@ pub(super) fn set_operation_state(
     encryption_key: CK_OBJECT_HANDLE,
     authentication_key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
-    in_session(library, session, || InBuffer::new(state, state_length), |session, saved| {
-        state::restore(session, saved.as_slice(), number(encryption_key), number(authentication_key))
-    })
+    in_session(
+        library,
+        session,
+        || InBuffer::new(state, state_length),
+        |session, saved| state::restore(session, saved.as_slice(), number(encryption_key), number(authentication_key)),
+    )
 }
 
 /// C_Login (5.6.8). A null PIN is entered on the reader.

@@ -25,10 +25,15 @@ pub(super) fn slot_list(
 
 /// C_GetSlotInfo (5.5.2).
 pub(super) fn slot_info(library: &Library, slot: CK_SLOT_ID, info: Pointer<CK_SLOT_INFO>) -> Result<()> {
-    in_slot(library, slot, || Out::new(info), |slot, out| {
-        out.write(slot_structure(&slot.info()?));
-        Ok(())
-    })
+    in_slot(
+        library,
+        slot,
+        || Out::new(info),
+        |slot, out| {
+            out.write(slot_structure(&slot.info()?));
+            Ok(())
+        },
+    )
 }
 
 fn slot_structure(info: &SlotInfo) -> CK_SLOT_INFO {
@@ -46,10 +51,15 @@ fn slot_structure(info: &SlotInfo) -> CK_SLOT_INFO {
 
 /// C_GetTokenInfo (5.5.3).
 pub(super) fn token_info(library: &Library, slot: CK_SLOT_ID, info: Pointer<CK_TOKEN_INFO>) -> Result<()> {
-    in_slot(library, slot, || Out::new(info), |slot, out| {
-        out.write(token_structure(&slot.token_info()?));
-        Ok(())
-    })
+    in_slot(
+        library,
+        slot,
+        || Out::new(info),
+        |slot, out| {
+            out.write(token_structure(&slot.token_info()?));
+            Ok(())
+        },
+    )
 }
 
 /// Sessions are limited by memory alone; memory on a card cannot be told by most cards; no card has a clock.
@@ -100,9 +110,12 @@ pub(super) fn mechanism_list(
     list: Pointer<CK_MECHANISM_TYPE>,
     count: Pointer<CK_ULONG>,
 ) -> Result<()> {
-    in_slot(library, slot, || OutList::new(list, count), |slot, out| {
-        out.write(slot.mechanisms()?.into_iter().map(ulong))
-    })
+    in_slot(
+        library,
+        slot,
+        || OutList::new(list, count),
+        |slot, out| out.write(slot.mechanisms()?.into_iter().map(ulong)),
+    )
 }
 
 /// C_GetMechanismInfo (5.5.6).
@@ -112,15 +125,20 @@ pub(super) fn mechanism_info(
     mechanism: CK_MECHANISM_TYPE,
     info: Pointer<CK_MECHANISM_INFO>,
 ) -> Result<()> {
-    in_slot(library, slot, || Out::new(info), |slot, out| {
-        let info = slot.mechanism_info(number(mechanism))?;
-        out.write(CK_MECHANISM_INFO {
-            ulMinKeySize: ulong(info.min_key),
-            ulMaxKeySize: ulong(info.max_key),
-            flags: ulong(info.flags),
-        });
-        Ok(())
-    })
+    in_slot(
+        library,
+        slot,
+        || Out::new(info),
+        |slot, out| {
+            let info = slot.mechanism_info(number(mechanism))?;
+            out.write(CK_MECHANISM_INFO {
+                ulMinKeySize: ulong(info.min_key),
+                ulMaxKeySize: ulong(info.max_key),
+                flags: ulong(info.flags),
+            });
+            Ok(())
+        },
+    )
 }
 
 /// C_InitToken (5.5.7). The label is 32 bytes, padded by the caller.

@@ -59,9 +59,8 @@ impl AttributeArray {
     /// Judges the array and the place for every value; what a length says is only looked at where there is a place.
     pub(super) fn new(pointer: Pointer<CK_ATTRIBUTE>, count: CK_ULONG) -> Result<Self> {
         let array = pointer.array(count)?;
-        attributes(&array).try_for_each(|attribute| {
-            if attribute.pValue.is_null() { Ok(()) } else { value(&attribute).map(drop) }
-        })?;
+        attributes(&array)
+            .try_for_each(|attribute| if attribute.pValue.is_null() { Ok(()) } else { value(&attribute).map(drop) })?;
         Ok(Self(array))
     }
 

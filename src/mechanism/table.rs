@@ -6,12 +6,15 @@ mod secret;
 use cryptoki_sys::*;
 
 use super::symmetric::SecretKind;
-use super::{EcdhParameters, Hash, Kdf, MacFunction, Mechanism, OaepParameters, ParameterKind, Parameters, PssParameters};
+use super::{
+    EcdhParameters, Hash, Kdf, MacFunction, Mechanism, OaepParameters, ParameterKind, Parameters, PssParameters,
+};
 use crate::error::Error;
 use crate::mechanism::Result;
 
 pub use offer::{
-    MechanismRow, Supported, mechanisms_for_private, mechanisms_for_public, mechanisms_for_public_half, mechanisms_for_secret, token_mechanisms,
+    MechanismRow, Supported, mechanisms_for_private, mechanisms_for_public, mechanisms_for_public_half,
+    mechanisms_for_secret, token_mechanisms,
 };
 use secret::Cipher;
 

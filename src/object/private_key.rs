@@ -51,7 +51,9 @@ fn numbers(attributes: Attributes, key: &PrivateKey) -> Attributes {
         (KeyKind::Rsa { .. }, public) => {
             let attributes = RSA_SECRETS.into_iter().fold(attributes, Attributes::sensitive);
             match public {
-                Some(PublicKey::Rsa { modulus, exponent }) => attributes.bytes(CKA_MODULUS, modulus).bytes(CKA_PUBLIC_EXPONENT, exponent),
+                Some(PublicKey::Rsa { modulus, exponent }) => {
+                    attributes.bytes(CKA_MODULUS, modulus).bytes(CKA_PUBLIC_EXPONENT, exponent)
+                }
                 _ => attributes,
             }
         }

@@ -8,6 +8,7 @@ use super::{Content, Object, storage};
 /// GnuTLS and NSS then list certificates without asking for the PIN.
 pub(super) fn public_certificates(token: &str) -> Object {
     let profile = CKP_PUBLIC_CERTIFICATES_TOKEN;
-    let attributes = storage(CKO_PROFILE, false, "", &[token.as_bytes(), &profile.to_be_bytes()]).ulong(CKA_PROFILE_ID, profile);
+    let attributes =
+        storage(CKO_PROFILE, false, "", &[token.as_bytes(), &profile.to_be_bytes()]).ulong(CKA_PROFILE_ID, profile);
     Object::new(attributes, Content::Plain)
 }

@@ -4,8 +4,8 @@ use cryptoki_sys::*;
 
 use super::attribute::Attributes;
 use super::{Content, Object, key_generation_mechanism, key_type, storage};
-use crate::card::key::PublicKey;
 use crate::card::PrivateKey;
+use crate::card::key::PublicKey;
 use crate::mechanism::table::mechanisms_for_public_half;
 
 /// The public half of `key` as an object of its own, where the card or a certificate shows it.

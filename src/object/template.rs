@@ -51,7 +51,9 @@ impl Template {
     pub fn ulong(&self, attribute: CK_ATTRIBUTE_TYPE) -> Result<Option<CK_ULONG>, Error> {
         match self.bytes(attribute) {
             None => Ok(None),
-            Some(bytes) => bytes.try_into().map(CK_ULONG::from_ne_bytes).map(Some).map_err(|_| Error::AttributeValueInvalid),
+            Some(bytes) => {
+                bytes.try_into().map(CK_ULONG::from_ne_bytes).map(Some).map_err(|_| Error::AttributeValueInvalid)
+            }
         }
     }
 }

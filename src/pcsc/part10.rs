@@ -51,7 +51,9 @@ fn parse(mut bytes: &[u8]) -> Properties {
     while let [tag, length, rest @ ..] = bytes {
         let Some((value, tail)) = rest.split_at_checked(usize::from(*length)) else { break };
         match (*tag, value) {
-            (MAX_APDU_DATA_SIZE, &[a, b, c, d]) => properties.max_apdu_data_size = Some(u32::from_le_bytes([a, b, c, d])),
+            (MAX_APDU_DATA_SIZE, &[a, b, c, d]) => {
+                properties.max_apdu_data_size = Some(u32::from_le_bytes([a, b, c, d]))
+            }
             (ID_VENDOR, &[a, b]) => properties.vendor = Some(u16::from_le_bytes([a, b])),
             (ID_PRODUCT, &[a, b]) => properties.product = Some(u16::from_le_bytes([a, b])),
             _ => {}

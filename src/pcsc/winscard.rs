@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
-use super::{Begun, Connection, Context, Disposition, KnownState, LinkError, ReaderState, ShareMode, Transaction, Waiter};
+use super::{
+    Begun, Connection, Context, Disposition, KnownState, LinkError, ReaderState, ShareMode, Transaction, Waiter,
+};
 
 /// Longest response APDU that fits an extended-length answer: 65,536 bytes and the status word.
 const LONGEST_RESPONSE: usize = 65_538;
@@ -203,7 +205,8 @@ impl Connection for SystemConnection {
                 Err((again, pcsc::Error::ResetCard | pcsc::Error::UnpoweredCard)) => {
                     card = again;
                     was_reset = true;
-                    card.reconnect(pcsc::ShareMode::Shared, pcsc::Protocols::ANY, pcsc::Disposition::LeaveCard).map_err(link_error)?;
+                    card.reconnect(pcsc::ShareMode::Shared, pcsc::Protocols::ANY, pcsc::Disposition::LeaveCard)
+                        .map_err(link_error)?;
                 }
                 Err((_, error)) => return Err(link_error(error)),
             }

@@ -16,8 +16,8 @@ pub mod state;
 pub mod verify;
 pub mod wrap;
 
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use cryptoki_sys::CKA_ALLOWED_MECHANISMS;
 use parking_lot::Mutex;
@@ -142,9 +142,9 @@ impl Session {
             return;
         }
         let there = |handle: &u64, state: &TokenState| state.session_objects.find(*handle).is_some();
-        let gone = self.slot.with_state(self.generation, |state| {
-            used.iter().copied().filter(|handle| !there(handle, state)).collect()
-        });
+        let gone = self
+            .slot
+            .with_state(self.generation, |state| used.iter().copied().filter(|handle| !there(handle, state)).collect());
         // Without its card the session has no objects at all.
         operations.end_using(&gone.unwrap_or(used));
     }
@@ -156,9 +156,8 @@ impl Session {
                 continue;
             }
             let user: Weak<SharedOperations> = Arc::downgrade(&self.operations);
-            let there = self.slot.with_state(self.generation, |state| {
-                state.session_objects.used_by(handle, self.handle, user)
-            });
+            let there =
+                self.slot.with_state(self.generation, |state| state.session_objects.used_by(handle, self.handle, user));
             if there != Ok(true) {
                 operations.end_using(&[handle]);
             }
@@ -194,7 +193,8 @@ impl Session {
 
     /// A key that this session may use, for the functions whose errors speak of keys.
     fn key(&self, handle: u64) -> Result<Arc<Object>, Error> {
-        self.object(handle).map_err(|error| if error == Error::ObjectHandleInvalid { Error::KeyHandleInvalid } else { error })
+        self.object(handle)
+            .map_err(|error| if error == Error::ObjectHandleInvalid { Error::KeyHandleInvalid } else { error })
     }
 }
 

@@ -56,7 +56,10 @@ impl<'a, 't> CardAccess<'a, 't> {
     }
 
     /// Runs one operation of the application, with certainty about the selection.
-    pub fn certainly<R>(&mut self, work: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
+    pub fn certainly<R>(
+        &mut self,
+        work: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>,
+    ) -> Result<R, CardError> {
         let result = self.make_certain().and_then(|()| work(self.application, &mut self.channel));
         self.note_reset(&result);
         result
@@ -64,19 +67,29 @@ impl<'a, 't> CardAccess<'a, 't> {
 
     /// Runs one operation of the application on the belief that it is still selected; where it fails and the
     /// belief was wrong, selects and runs it once more. Not for commands that spend a try.
-    pub fn probably<R>(&mut self, work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
+    pub fn probably<R>(
+        &mut self,
+        work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>,
+    ) -> Result<R, CardError> {
         let result = self.with_belief(work);
         self.note_reset(&result);
         result
     }
 
-    fn with_belief<R>(&mut self, mut work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>) -> Result<R, CardError> {
+    fn with_belief<R>(
+        &mut self,
+        mut work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>,
+    ) -> Result<R, CardError> {
         if *self.selected != Some(self.index) {
             self.make_certain()?;
         }
         match work(self.application, &mut self.channel) {
             Err(error) if !self.certain && is_selection_suspect(error) => {
-                if self.selects_anew()? { work(self.application, &mut self.channel) } else { Err(error) }
+                if self.selects_anew()? {
+                    work(self.application, &mut self.channel)
+                } else {
+                    Err(error)
+                }
             }
             result => result,
         }
@@ -94,5 +107,8 @@ impl<'a, 't> CardAccess<'a, 't> {
 
 /// Failures that a command may meet when another application got it: all that the card itself answers.
 fn is_selection_suspect(error: CardError) -> bool {
-    !matches!(error, CardError::Channel(ChannelError::Link(_)) | CardError::Input | CardError::PinLength | CardError::PinInvalid)
+    !matches!(
+        error,
+        CardError::Channel(ChannelError::Link(_)) | CardError::Input | CardError::PinLength | CardError::PinInvalid
+    )
 }

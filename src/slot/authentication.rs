@@ -74,7 +74,8 @@ impl Slot {
         self.judge_length(generation, role, new)?;
         self.with_card(generation, |access| {
             self.guard_against(access, generation, role, old)?;
-            let outcome = access.certainly(|application, channel| application.change_reference_data(channel, role, old, new));
+            let outcome =
+                access.certainly(|application, channel| application.change_reference_data(channel, role, old, new));
             self.note(generation, role, old, &outcome)?;
             outcome?;
             self.guard.lock().forget(role);
@@ -101,7 +102,8 @@ impl Slot {
         })?;
         let officer = officer.ok_or(Error::UserNotLoggedIn)?;
         self.with_card(generation, |access| {
-            let outcome = access.certainly(|application, channel| application.reset_retry_counter(channel, &officer, new));
+            let outcome =
+                access.certainly(|application, channel| application.reset_retry_counter(channel, &officer, new));
             self.note(generation, Role::SecurityOfficer, &officer, &outcome)?;
             outcome?;
             self.guard.lock().forget(Role::User);
@@ -110,7 +112,13 @@ impl Slot {
     }
 
     /// VERIFY inside a transaction, behind the PIN guard and with certainty about the selected application.
-    pub(super) fn verify_on(&self, access: &mut CardAccess<'_, '_>, generation: u64, role: Role, pin: &Pin) -> Result<(), Error> {
+    pub(super) fn verify_on(
+        &self,
+        access: &mut CardAccess<'_, '_>,
+        generation: u64,
+        role: Role,
+        pin: &Pin,
+    ) -> Result<(), Error> {
         self.guard_against(access, generation, role, pin)?;
         let outcome = access.certainly(|application, channel| application.verify(channel, role, pin));
         self.note(generation, role, pin, &outcome)?;
@@ -118,7 +126,13 @@ impl Slot {
     }
 
     /// Refuses what would waste a try: a PIN that the card refused already, and the last try where it is kept.
-    fn guard_against(&self, access: &mut CardAccess<'_, '_>, generation: u64, role: Role, pin: &Pin) -> Result<(), Error> {
+    fn guard_against(
+        &self,
+        access: &mut CardAccess<'_, '_>,
+        generation: u64,
+        role: Role,
+        pin: &Pin,
+    ) -> Result<(), Error> {
         let mut seen = None;
         let refused = self.guard.lock().refuses(&self.common.guard_key, role, pin, || {
             seen = access.certainly(|application, channel| application.retries(channel, role))?;
@@ -175,7 +189,8 @@ impl Slot {
             Some(_) => return Err(Error::UserAnotherAlreadyLoggedIn),
             None => {}
         }
-        let read_only = self.with_state(generation, |state| state.sessions.values().any(|session| !session.read_write))?;
+        let read_only =
+            self.with_state(generation, |state| state.sessions.values().any(|session| !session.read_write))?;
         if role == Role::SecurityOfficer && read_only { Err(Error::SessionReadOnlyExists) } else { Ok(()) }
     }
 

@@ -43,7 +43,12 @@ impl View {
 
 impl Events {
     /// The slot of the next event. Blocks in the caller's thread on a PC/SC context of its own.
-    pub fn next(&self, context: &dyn Context, blocking: bool, slots: impl Fn() -> Result<Vec<Arc<Slot>>, Error>) -> Result<u64, Error> {
+    pub fn next(
+        &self,
+        context: &dyn Context,
+        blocking: bool,
+        slots: impl Fn() -> Result<Vec<Arc<Slot>>, Error>,
+    ) -> Result<u64, Error> {
         loop {
             let views: Vec<View> = slots()?.iter().map(View::of).collect();
             if let Some(slot) = self.unreported(&views) {
@@ -94,7 +99,8 @@ impl Events {
     }
 
     fn wait(&self, context: &dyn Context, views: Vec<View>) -> Result<(), Error> {
-        let known: Vec<KnownState> = views.into_iter().map(|view| KnownState { reader: view.reader, state: view.state }).collect();
+        let known: Vec<KnownState> =
+            views.into_iter().map(|view| KnownState { reader: view.reader, state: view.state }).collect();
         let waiter: Arc<dyn Waiter> = Arc::from(context.waiter().map_err(no_service)?);
         {
             let mut state = self.0.lock();

@@ -112,7 +112,8 @@ impl Slot {
             }
             for (role, bits) in [(Role::User, USER_PIN), (Role::SecurityOfficer, SO_PIN)] {
                 let counter = state.counter(role);
-                for (set, bit) in [counter.is_low(), counter.is_final_try(), counter.is_locked()].into_iter().zip(bits) {
+                for (set, bit) in [counter.is_low(), counter.is_final_try(), counter.is_locked()].into_iter().zip(bits)
+                {
                     flags |= if set { bit } else { 0 };
                 }
             }

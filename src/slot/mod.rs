@@ -21,10 +21,10 @@ use crate::mechanism::plan::RejectionSecret;
 use crate::object::Object;
 use crate::object::set::ObjectSet;
 use crate::secret::Pin;
-use crate::token::{OpenSession, TokenState};
 use crate::token::pin::{GuardKey, PinGuard};
-pub use info::{MechanismInfo, SlotInfo, TokenInfo};
+use crate::token::{OpenSession, TokenState};
 use access::CardAccess;
+pub use info::{MechanismInfo, SlotInfo, TokenInfo};
 use reader::Reader;
 
 /// Whether this is more than the data objects that a driver may know without asking.
@@ -164,7 +164,11 @@ impl Slot {
     }
 
     /// Runs `work` with the card lock held, inside one PC/SC transaction.
-    pub fn with_card<R>(&self, generation: u64, work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>) -> Result<R, Error> {
+    pub fn with_card<R>(
+        &self,
+        generation: u64,
+        work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
         self.reader.with_card(generation, self.index, work)
     }
 

@@ -9,10 +9,10 @@ use cardea_apdu::Atr;
 use cardea_apdu::historical::Capabilities;
 use parking_lot::Mutex;
 
-use crate::card::driver::{Driver, identify};
 use crate::card::CardApplication;
-use crate::channel::limits::{Limits, speaks_t1};
+use crate::card::driver::{Driver, identify};
 use crate::channel::Channel;
+use crate::channel::limits::{Limits, speaks_t1};
 use crate::configuration::EjectPolicy;
 use crate::error::Error;
 use crate::log::{Level, Log};
@@ -201,7 +201,9 @@ impl Reader {
             let binding = self.bound(&mut card, generation)?;
             self.in_transaction(binding, index, work)
         }));
-        if !self.is_held() && let Some(connection) = card.as_mut().and_then(|binding| binding.connection.take()) {
+        if !self.is_held()
+            && let Some(connection) = card.as_mut().and_then(|binding| binding.connection.take())
+        {
             self.disconnect(connection, Disposition::Leave);
         }
         match outcome {
@@ -229,7 +231,8 @@ impl Reader {
         let ejects = departure.ejects && !self.keeps_cards.load(Ordering::Acquire);
         let wish = Departure { ejects, ..departure }.wish(policy, touched, reset_owed);
         // An exclusive reconnection succeeds only when no other connection exists, and keeps others out.
-        let alone = wish != Disposition::Leave && connection.reconnect(ShareMode::Exclusive, Disposition::Leave).is_ok();
+        let alone =
+            wish != Disposition::Leave && connection.reconnect(ShareMode::Exclusive, Disposition::Leave).is_ok();
         let disposition = if alone { wish } else { Disposition::Leave };
         self.disconnect(connection, disposition);
         if disposition == Disposition::Eject {
@@ -246,7 +249,9 @@ impl Reader {
             return;
         }
         self.keeps_cards.store(true, Ordering::Release);
-        surroundings.log.line(Level::Calls, format_args!("[{}] the reader did not eject the card; it is unpowered", self.name));
+        surroundings
+            .log
+            .line(Level::Calls, format_args!("[{}] the reader did not eject the card; it is unpowered", self.name));
         if let Ok(connection) = surroundings.context.connect(&self.name, ShareMode::Exclusive) {
             self.disconnect(connection, Disposition::Unpower);
         }
@@ -274,7 +279,10 @@ impl Reader {
         }
         if card.as_ref().is_none_or(|binding| binding.connection.is_none()) {
             match card {
-                Some(binding) => binding.connection = Some(self.surroundings.context.connect(&self.name, ShareMode::Shared).map_err(connect_error)?),
+                Some(binding) => {
+                    binding.connection =
+                        Some(self.surroundings.context.connect(&self.name, ShareMode::Shared).map_err(connect_error)?)
+                }
                 None => *card = Some(self.connect(generation)?),
             }
             // The card may have been exchanged since the caller looked. Once connected, an exchange is reported
@@ -296,7 +304,9 @@ impl Reader {
     fn identify(&self, transaction: &mut dyn Transaction, atr: &[u8]) -> Result<Card, Error> {
         let surroundings = &*self.surroundings;
         let atr = Atr::parse(atr).ok();
-        let capabilities = atr.as_ref().map_or_else(Capabilities::default, |atr| Capabilities::from_historical(atr.historical_bytes()));
+        let capabilities = atr
+            .as_ref()
+            .map_or_else(Capabilities::default, |atr| Capabilities::from_historical(atr.historical_bytes()));
         let properties = part10::properties(transaction);
         let id = properties.vendor.zip(properties.product).map(|(vendor, product)| UsbId { vendor, product });
         let profile = surroundings.profiles.find(id, &self.name);

@@ -118,7 +118,10 @@ mod tests {
         for _ in 0..1_000 {
             assert_eq!(guard.refuses(&key(), Role::User, &pin("111111"), || Ok(Some(2))), Ok(true));
         }
-        assert_eq!(guard.refuses(&key(), Role::User, &pin("222222"), || panic!("not asked for a fresh PIN")), Ok(false));
+        assert_eq!(
+            guard.refuses(&key(), Role::User, &pin("222222"), || panic!("not asked for a fresh PIN")),
+            Ok(false)
+        );
         assert_eq!(guard.refuses(&key(), Role::SecurityOfficer, &pin("111111"), || panic!("another PIN")), Ok(false));
     }
 

@@ -42,7 +42,8 @@ fn of_two_threads_that_close_one_session_one_does_it() {
             start.wait();
             setting.library.close_session(handle)
         };
-        let results = thread::scope(|scope| [scope.spawn(close), scope.spawn(close)].map(|thread| thread.join().unwrap()));
+        let results =
+            thread::scope(|scope| [scope.spawn(close), scope.spawn(close)].map(|thread| thread.join().unwrap()));
         let (done, other): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
         assert_eq!(done.len(), 1);
         assert!(matches!(other[0], Err(Error::SessionClosed | Error::SessionHandleInvalid)), "{other:?}");

@@ -21,5 +21,9 @@ fn of_two_calls_that_race_for_one_handle_one_closes_and_the_other_learns_that_it
     let results = std::thread::scope(|scope| [scope.spawn(close), scope.spawn(close)].map(|call| call.join().unwrap()));
     assert!(results.contains(&Ok(())), "{results:?}");
     assert!(results.contains(&Err(Error::SessionClosed)), "{results:?}");
-    assert_eq!(setting.library.close_session(session.handle()), Err(Error::SessionHandleInvalid), "it began afterwards");
+    assert_eq!(
+        setting.library.close_session(session.handle()),
+        Err(Error::SessionHandleInvalid),
+        "it began afterwards"
+    );
 }

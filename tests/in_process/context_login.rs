@@ -59,7 +59,8 @@ fn what_another_program_does_in_between_costs_no_signature() {
         session.login(CONTEXT, pin(PIN)).unwrap();
         meddle(&setting);
         setting.commands();
-        let signature = sign::sign(&session, DIGEST, Some(64)).map(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let signature =
+            sign::sign(&session, DIGEST, Some(64)).map(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         let instructions = setting.instructions();
         assert!(instructions.ends_with(&[VERIFY, GENERAL_AUTHENTICATE]), "{name}: {instructions:02X?}");
         assert_eq!(verified(&session, Mechanism::Ecdsa, SIGNATURE, DIGEST, &signature), Ok(()));

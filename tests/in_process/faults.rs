@@ -122,11 +122,17 @@ fn garbage_with_a_good_status_word_is_survived() {
 
 /// All that ISO 7816-4 gives a meaning in SW2, and of every other SW1 a few.
 fn many() -> impl Iterator<Item = u16> {
-    (0..=u16::MAX).filter(|status| matches!(status >> 8, 0x61..=0x6C) || matches!(status & 0xFF, 0x00 | 0x01 | 0x82 | 0xFF))
+    (0..=u16::MAX)
+        .filter(|status| matches!(status >> 8, 0x61..=0x6C) || matches!(status & 0xFF, 0x00 | 0x01 | 0x82 | 0xFF))
 }
 
 /// One exchange answered with each of these status words; how many codes they come to.
-fn answered(statuses: impl Iterator<Item = u16>, nth: u32, run: fn(&Session) -> Result<(), Error>, undo: fn(&Session)) -> usize {
+fn answered(
+    statuses: impl Iterator<Item = u16>,
+    nth: u32,
+    run: fn(&Session) -> Result<(), Error>,
+    undo: fn(&Session),
+) -> usize {
     let setting = Setting::elliptic();
     let mut said = BTreeSet::new();
     let mut session = setting.logged_in();

@@ -1,8 +1,8 @@
 //! The floor-1 traits over virtual readers in this process, with the behaviour of pcsc-lite that the floors
 //! above rely on: event counters, resets told to other connections, handles that die with the card.
 
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cardea_harness::card::VirtualCard;
@@ -284,7 +284,9 @@ impl Waiter for LocalWaiter {
             if self.cancelled.load(Ordering::SeqCst) {
                 return Err(LinkError::Cancelled);
             }
-            let differs = |item: &KnownState| self.readers.iter().any(|reader| reader.name == item.reader && state(reader) != item.state);
+            let differs = |item: &KnownState| {
+                self.readers.iter().any(|reader| reader.name == item.reader && state(reader) != item.state)
+            };
             if known.iter().any(differs) {
                 return Ok(());
             }

@@ -50,8 +50,10 @@ impl Trap {
 static EVERY_METHOD: Trap = Trap::new();
 static ONE_READER: Trap = Trap::new();
 
-static EVERY_METHOD_DRIVERS: [Driver; 1] = [Driver { name: "trapped PIV", hint: |_| false, probe: |c, a| probe(&EVERY_METHOD, c, a) }];
-static ONE_READER_DRIVERS: [Driver; 1] = [Driver { name: "trapped PIV", hint: |_| false, probe: |c, a| probe(&ONE_READER, c, a) }];
+static EVERY_METHOD_DRIVERS: [Driver; 1] =
+    [Driver { name: "trapped PIV", hint: |_| false, probe: |c, a| probe(&EVERY_METHOD, c, a) }];
+static ONE_READER_DRIVERS: [Driver; 1] =
+    [Driver { name: "trapped PIV", hint: |_| false, probe: |c, a| probe(&ONE_READER, c, a) }];
 
 fn probe(trap: &'static Trap, channel: &mut Channel<'_>, atr: &Atr) -> Probed {
     trap.step(PROBE);
@@ -103,12 +105,23 @@ impl CardApplication for Trapped {
         self.inner.log_out(channel)
     }
 
-    fn sign(&mut self, channel: &mut Channel<'_>, key: &PrivateKey, scheme: SignatureScheme, input: &[u8]) -> Result<Vec<u8>, CardError> {
+    fn sign(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: &PrivateKey,
+        scheme: SignatureScheme,
+        input: &[u8],
+    ) -> Result<Vec<u8>, CardError> {
         self.trap.step(SIGN);
         self.inner.sign(channel, key, scheme, input)
     }
 
-    fn agree(&mut self, channel: &mut Channel<'_>, key: &PrivateKey, peer: &PublicKey) -> Result<SecretBytes, CardError> {
+    fn agree(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: &PrivateKey,
+        peer: &PublicKey,
+    ) -> Result<SecretBytes, CardError> {
         self.inner.agree(channel, key, peer)
     }
 }
@@ -124,7 +137,8 @@ fn logs_in_and_signs(setting: &Setting) {
 
 #[test]
 fn a_panic_anywhere_in_the_driver_is_a_general_error_and_all_works_afterwards() {
-    let setting = Setting::with(PivOptions::default(), &Layout::elliptic(), Configuration::default(), &EVERY_METHOD_DRIVERS);
+    let setting =
+        Setting::with(PivOptions::default(), &Layout::elliptic(), Configuration::default(), &EVERY_METHOD_DRIVERS);
     type Call = fn(&Setting) -> Result<(), Error>;
     let calls: [(u32, Call); 6] = [
         (PROBE, |setting| setting.token_info().map(drop)),

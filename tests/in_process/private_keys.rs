@@ -39,7 +39,9 @@ fn signed_and_verified(session: &Session, mechanism: &Mechanism, id: u8, data: &
 fn every_key_of_the_standard_layout_signs() {
     let setting = Setting::piv();
     let session = setting.logged_in();
-    for mechanism in [Mechanism::RsaPkcs, Mechanism::RsaPkcsHash(Hash::Sha512), Mechanism::RsaPss(PSS), Mechanism::RsaPssHash(PSS)] {
+    for mechanism in
+        [Mechanism::RsaPkcs, Mechanism::RsaPkcsHash(Hash::Sha512), Mechanism::RsaPss(PSS), Mechanism::RsaPssHash(PSS)]
+    {
         signed_and_verified(&session, &mechanism, AUTHENTICATION, DIGEST);
     }
     for id in [SIGNATURE, CARD_AUTHENTICATION] {
@@ -63,7 +65,10 @@ fn every_key_of_the_varied_layout_does_what_it_is_for() {
         .collect();
     assert!(retired.len() >= 2, "{retired:?}");
     let cryptogram = encrypted(&session, Mechanism::RsaPkcs, retired[0], b"to the retired RSA-4096 key");
-    assert_eq!(decrypted(&session, Mechanism::RsaPkcs, retired[0], &cryptogram).unwrap(), b"to the retired RSA-4096 key");
+    assert_eq!(
+        decrypted(&session, Mechanism::RsaPkcs, retired[0], &cryptogram).unwrap(),
+        b"to the retired RSA-4096 key"
+    );
 }
 
 #[test]
@@ -85,7 +90,8 @@ fn the_card_and_the_other_party_agree() {
     let theirs = p256::SecretKey::from_slice(&[0x42; 32]).unwrap();
     let point = attribute(&session, public(&session, MANAGEMENT), CKA_EC_POINT);
     let ours = p256::PublicKey::from_sec1_bytes(&point[2..]).unwrap();
-    let product = p256::PublicKey::from_affine((ours.to_projective() * *theirs.to_nonzero_scalar()).to_affine()).unwrap();
+    let product =
+        p256::PublicKey::from_affine((ours.to_projective() * *theirs.to_nonzero_scalar()).to_affine()).unwrap();
     let expected = product.to_sec1_point(true).as_bytes()[1..].to_vec();
     let mechanism = ecdh(theirs.public_key().to_sec1_point(false).as_bytes().to_vec());
     let secret = derive::derive(&session, mechanism, private(&session, MANAGEMENT).unwrap(), template(&[])).unwrap();

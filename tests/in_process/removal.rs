@@ -17,7 +17,11 @@ use super::setting::{FULL, Setting, USER, card, pin};
 const MOST: u32 = 40;
 
 /// Runs every operation with the `trouble` at its first command, its second, and so on until it is not met any more.
-fn at_every_command(trouble: impl Fn(&Setting, u32), met: impl Fn(&Setting) -> bool, judge: impl Fn(&Setting, &str, Result<(), Error>)) {
+fn at_every_command(
+    trouble: impl Fn(&Setting, u32),
+    met: impl Fn(&Setting) -> bool,
+    judge: impl Fn(&Setting, &str, Result<(), Error>),
+) {
     let setting = Setting::elliptic();
     for operation in OPERATIONS {
         for nth in 1..=MOST {

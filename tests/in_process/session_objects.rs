@@ -1,9 +1,11 @@
 //! Session objects: who sees them and when they end. Here they are secrets that the card agreed on.
 
 use cardea_pkcs11::error::Error;
-use cardea_pkcs11::session::{digest, objects};
 use cardea_pkcs11::mechanism::{Hash, Mechanism};
-use cryptoki_sys::{CK_FALSE, CK_TRUE, CKA_CLASS, CKA_LABEL, CKA_PRIVATE, CKA_TOKEN, CKA_VALUE, CKA_VALUE_LEN, CKO_SECRET_KEY};
+use cardea_pkcs11::session::{digest, objects};
+use cryptoki_sys::{
+    CK_FALSE, CK_TRUE, CKA_CLASS, CKA_LABEL, CKA_PRIVATE, CKA_TOKEN, CKA_VALUE, CKA_VALUE_LEN, CKO_SECRET_KEY,
+};
 
 use super::keys::{agreed_with, attribute, find_all};
 use super::setting::Setting;

@@ -66,7 +66,12 @@ impl Setting {
     }
 
     /// A provisioned card of the caller's choice.
-    pub fn with(options: PivOptions, layout: &Layout, configuration: Configuration, drivers: &'static [Driver]) -> Self {
+    pub fn with(
+        options: PivOptions,
+        layout: &Layout,
+        configuration: Configuration,
+        drivers: &'static [Driver],
+    ) -> Self {
         let (card, _) = card(options, layout);
         let reader = LocalReader::new("Virtual Reader 00 00", VirtualReader::with_card(card));
         let library = library(std::slice::from_ref(&reader), configuration, drivers);

@@ -57,7 +57,11 @@ fn a_movement_that_another_function_noticed_is_reported_all_the_same() {
     assert_eq!(ecdsa(&session, AUTHENTICATION), Err(Error::DeviceRemoved));
     assert!(setting.library.session(session.handle()).is_err());
     assert_eq!(poll(&setting.library), Ok(0));
-    assert_eq!(poll(&setting.library), Err(Error::NoEvent), "found out by a command and reported by the reader: one event");
+    assert_eq!(
+        poll(&setting.library),
+        Err(Error::NoEvent),
+        "found out by a command and reported by the reader: one event"
+    );
     setting.reader.reinsert();
     setting.open();
     assert_eq!(poll(&setting.library), Ok(0));
@@ -67,7 +71,12 @@ fn a_movement_that_another_function_noticed_is_reported_all_the_same() {
 #[test]
 fn movements_of_several_slots_are_reported_one_by_one() {
     let readers: Vec<_> = (0..3)
-        .map(|number| LocalReader::new(&format!("Reader {number}"), VirtualReader::with_card(card(PivOptions::default(), &Layout::elliptic()).0)))
+        .map(|number| {
+            LocalReader::new(
+                &format!("Reader {number}"),
+                VirtualReader::with_card(card(PivOptions::default(), &Layout::elliptic()).0),
+            )
+        })
         .collect();
     let library = library(&readers, Configuration::default(), DRIVERS);
     let slots = library.slot_ids(false, true).unwrap();
@@ -101,7 +110,11 @@ fn several_waiters_get_each_event_once_between_them() {
         });
     }
     for present in [false, true, false, true] {
-        if present { setting.reader.reinsert() } else { setting.reader.remove() }
+        if present {
+            setting.reader.reinsert()
+        } else {
+            setting.reader.remove()
+        }
         assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok(0)));
         assert!(told.recv_timeout(Duration::from_millis(100)).is_err(), "an event was reported twice");
     }
@@ -128,7 +141,11 @@ fn no_event_is_lost_to_others_who_look_at_the_same_time() {
             }
         });
         for round in 0..50 {
-            if round % 2 == 0 { setting.reader.remove() } else { setting.reader.reinsert() }
+            if round % 2 == 0 {
+                setting.reader.remove()
+            } else {
+                setting.reader.reinsert()
+            }
             assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok(0)), "round {round}");
         }
         looking.join().unwrap();

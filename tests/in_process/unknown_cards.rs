@@ -87,7 +87,9 @@ fn a_card_nobody_knows_is_in_the_slot_all_the_same() {
 
 #[test]
 fn an_absurd_atr_is_no_reason_to_fail() {
-    for atr in [&[][..], &[0x00], &[0x3B], &[0x3B, 0xFF], &[0x3F, 0xFF, 0xFF, 0xFF, 0xFF], &[0xFF; 33], &[0x3B, 0x8F, 0x80]] {
+    for atr in
+        [&[][..], &[0x00], &[0x3B], &[0x3B, 0xFF], &[0x3F, 0xFF, 0xFF, 0xFF, 0xFF], &[0xFF; 33], &[0x3B, 0x8F, 0x80]]
+    {
         let (library, reader) = before(atr, &[0x6A, 0x82]);
         for _ in 0..2 {
             assert_eq!(token_info(&library), Some(Error::TokenNotRecognized), "{atr:02X?}");

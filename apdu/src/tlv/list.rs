@@ -31,10 +31,7 @@ pub fn write_tag_list(tags: &[Tag]) -> Vec<u8> {
 }
 
 /// Elements split off one by one until nothing is left, [`MAX_ELEMENTS`] at most.
-fn parse<T>(
-    value: &[u8],
-    split: impl Fn(&[u8], usize) -> Result<(T, &[u8]), TlvError>,
-) -> Result<Vec<T>, TlvError> {
+fn parse<T>(value: &[u8], split: impl Fn(&[u8], usize) -> Result<(T, &[u8]), TlvError>) -> Result<Vec<T>, TlvError> {
     let mut elements = Vec::new();
     let mut rest = value;
     while !rest.is_empty() {
@@ -56,49 +53,27 @@ mod tests {
     #[test]
     fn a_tag_list_gives_its_tags_in_order() {
         let tags = [Tag::new(0x5FC105), Tag::new(0x7F49), Tag::new(0x4F)];
-        assert_eq!(
-            parse_tag_list(&[0x5F, 0xC1, 0x05, 0x7F, 0x49, 0x4F]),
-            Ok(tags.to_vec())
-        );
-        assert_eq!(
-            write_tag_list(&tags),
-            [0x5C, 0x06, 0x5F, 0xC1, 0x05, 0x7F, 0x49, 0x4F]
-        );
+        assert_eq!(parse_tag_list(&[0x5F, 0xC1, 0x05, 0x7F, 0x49, 0x4F]), Ok(tags.to_vec()));
+        assert_eq!(write_tag_list(&tags), [0x5C, 0x06, 0x5F, 0xC1, 0x05, 0x7F, 0x49, 0x4F]);
         assert_eq!(parse_tag_list(&[]), Ok(vec![]));
     }
 
     #[test]
     fn a_header_list_gives_tags_and_lengths() {
         let value = [0x91, 0x03, 0x92, 0x82, 0x01, 0x00, 0x9F, 0x37, 0x04];
-        let expected = vec![
-            (Tag::new(0x91), 3),
-            (Tag::new(0x92), 256),
-            (Tag::new(0x9F37), 4),
-        ];
+        let expected = vec![(Tag::new(0x91), 3), (Tag::new(0x92), 256), (Tag::new(0x9F37), 4)];
         assert_eq!(parse_header_list(&value), Ok(expected));
     }
 
     #[test]
     fn errors_have_the_position_in_the_list() {
-        assert_eq!(
-            parse_tag_list(&[0x4F, 0x5F]),
-            Err(TlvErrorKind::TruncatedTag.at(2))
-        );
-        assert_eq!(
-            parse_header_list(&[0x91, 0x01, 0x92]),
-            Err(TlvErrorKind::TruncatedLength.at(3))
-        );
-        assert_eq!(
-            parse_header_list(&[0x91, 0x80]),
-            Err(TlvErrorKind::IndefiniteLength.at(1))
-        );
+        assert_eq!(parse_tag_list(&[0x4F, 0x5F]), Err(TlvErrorKind::TruncatedTag.at(2)));
+        assert_eq!(parse_header_list(&[0x91, 0x01, 0x92]), Err(TlvErrorKind::TruncatedLength.at(3)));
+        assert_eq!(parse_header_list(&[0x91, 0x80]), Err(TlvErrorKind::IndefiniteLength.at(1)));
     }
 
     #[test]
     fn a_list_has_a_bound() {
-        assert_eq!(
-            parse_tag_list(&[0x4F; MAX_ELEMENTS + 1]),
-            Err(TlvErrorKind::TooManyElements.at(MAX_ELEMENTS))
-        );
+        assert_eq!(parse_tag_list(&[0x4F; MAX_ELEMENTS + 1]), Err(TlvErrorKind::TooManyElements.at(MAX_ELEMENTS)));
     }
 }

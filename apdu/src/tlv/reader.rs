@@ -37,22 +37,13 @@ impl<'a> Tlv<'a> {
     /// The data objects in the value, whether or not the tag says that there are any.
     pub fn children(&self) -> Reader<'a> {
         let header = self.encoded.len() - self.value.len();
-        Reader {
-            position: self.position + header,
-            ..Reader::new(self.value)
-        }
+        Reader { position: self.position + header, ..Reader::new(self.value) }
     }
 }
 
 impl fmt::Debug for Tlv<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Tlv({}, {} bytes at {})",
-            self.tag,
-            self.value.len(),
-            self.position
-        )
+        write!(f, "Tlv({}, {} bytes at {})", self.tag, self.value.len(), self.position)
     }
 }
 
@@ -71,11 +62,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader at the first data object of this input.
     pub fn new(input: &'a [u8]) -> Self {
-        Self {
-            rest: input,
-            position: 0,
-            elements_left: MAX_ELEMENTS,
-        }
+        Self { rest: input, position: 0, elements_left: MAX_ELEMENTS }
     }
 
     /// With another bound on the number of elements.
@@ -131,24 +118,17 @@ impl<'a> Reader<'a> {
 
     /// As [`Reader::find`], where the data object is mandatory: [`TlvErrorKind::Missing`] without it.
     pub fn expect(&self, tag: Tag) -> Result<&'a [u8], TlvError> {
-        self.find(tag)?
-            .ok_or(TlvErrorKind::Missing(tag).at(self.position))
+        self.find(tag)?.ok_or(TlvErrorKind::Missing(tag).at(self.position))
     }
 
     /// The next data object, which must have this tag; for sequences whose order has a meaning.
     pub fn expect_next(&mut self, tag: Tag) -> Result<Tlv<'a>, TlvError> {
         let position = self.position;
-        let object = self
-            .next()
-            .ok_or(TlvErrorKind::Missing(tag).at(position))??;
+        let object = self.next().ok_or(TlvErrorKind::Missing(tag).at(position))??;
         if object.tag == tag {
             Ok(object)
         } else {
-            Err(TlvErrorKind::Unexpected {
-                expected: tag,
-                found: object.tag,
-            }
-            .at(object.position))
+            Err(TlvErrorKind::Unexpected { expected: tag, found: object.tag }.at(object.position))
         }
     }
 
@@ -170,27 +150,18 @@ impl<'a> Reader<'a> {
     /// Splits the data object off that begins here.
     fn read(&mut self) -> Result<Tlv<'a>, TlvError> {
         let (start, position) = (self.rest, self.position);
-        self.elements_left = self
-            .elements_left
-            .checked_sub(1)
-            .ok_or(TlvErrorKind::TooManyElements.at(position))?;
+        self.elements_left = self.elements_left.checked_sub(1).ok_or(TlvErrorKind::TooManyElements.at(position))?;
         let (tag, after_tag) = Tag::split(start, position)?;
         let length_position = position + (start.len() - after_tag.len());
         let (length, after_length) = split_length(after_tag, length_position)?;
         let available = after_length.len();
-        let value = after_length.get(..length).ok_or(
-            TlvErrorKind::TruncatedValue { length, available }
-                .at(position + (start.len() - available)),
-        )?;
+        let value = after_length
+            .get(..length)
+            .ok_or(TlvErrorKind::TruncatedValue { length, available }.at(position + (start.len() - available)))?;
         let total = start.len() - available + length;
         let encoded = start.get(..total).unwrap_or_default();
         self.advance(total);
-        Ok(Tlv {
-            tag,
-            value,
-            encoded,
-            position,
-        })
+        Ok(Tlv { tag, value, encoded, position })
     }
 }
 
@@ -214,9 +185,7 @@ impl core::iter::FusedIterator for Reader<'_> {}
 
 /// Splits a length field off (ISO 7816-4 5.2.2.2); `position` is that of its first byte.
 pub(super) fn split_length(bytes: &[u8], position: usize) -> Result<(usize, &[u8]), TlvError> {
-    let (&first, rest) = bytes
-        .split_first()
-        .ok_or(TlvErrorKind::TruncatedLength.at(position))?;
+    let (&first, rest) = bytes.split_first().ok_or(TlvErrorKind::TruncatedLength.at(position))?;
     if first < LONG_FORM {
         return Ok((usize::from(first), rest));
     }
@@ -226,11 +195,8 @@ pub(super) fn split_length(bytes: &[u8], position: usize) -> Result<(usize, &[u8
         1..=LENGTH_BYTES_MAX => {}
         _ => return Err(TlvErrorKind::LengthTooLong.at(position)),
     }
-    let (field, rest) = rest
-        .split_at_checked(count)
-        .ok_or(TlvErrorKind::TruncatedLength.at(position + 1 + rest.len()))?;
-    let length = field
-        .iter()
-        .fold(0u32, |length, &byte| length << 8 | u32::from(byte));
+    let (field, rest) =
+        rest.split_at_checked(count).ok_or(TlvErrorKind::TruncatedLength.at(position + 1 + rest.len()))?;
+    let length = field.iter().fold(0u32, |length, &byte| length << 8 | u32::from(byte));
     Ok((usize::try_from(length).unwrap_or(usize::MAX), rest))
 }

@@ -26,11 +26,7 @@ impl Tag {
     /// The tag that these bytes are, exactly.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TlvError> {
         let (tag, rest) = Self::split(bytes, 0)?;
-        if rest.is_empty() {
-            Ok(tag)
-        } else {
-            Err(TlvErrorKind::TagTooLong.at(bytes.len() - rest.len()))
-        }
+        if rest.is_empty() { Ok(tag) } else { Err(TlvErrorKind::TagTooLong.at(bytes.len() - rest.len())) }
     }
 
     /// The tag as a number, its bytes in big-endian order.
@@ -70,10 +66,7 @@ impl Tag {
 
     /// The bytes of the tag field.
     pub(super) fn bytes(self) -> impl Iterator<Item = u8> {
-        self.0
-            .to_be_bytes()
-            .into_iter()
-            .skip(TAG_BYTES_MAX - self.byte_count())
+        self.0.to_be_bytes().into_iter().skip(TAG_BYTES_MAX - self.byte_count())
     }
 
     /// Splits a tag field off; `position` is that of the first byte.
@@ -81,9 +74,7 @@ impl Tag {
         let mut number = 0u32;
         let mut rest = bytes;
         for index in 0..TAG_BYTES_MAX {
-            let (&byte, after) = rest
-                .split_first()
-                .ok_or(TlvErrorKind::TruncatedTag.at(position + index))?;
+            let (&byte, after) = rest.split_first().ok_or(TlvErrorKind::TruncatedTag.at(position + index))?;
             rest = after;
             number = number << 8 | u32::from(byte);
             let last = match index {
@@ -116,17 +107,7 @@ mod tests {
 
     #[test]
     fn tags_of_one_to_four_bytes_are_read_and_written() {
-        for number in [
-            0x04,
-            0x7C,
-            0xC0,
-            0x5F50,
-            0x7F49,
-            0x9F01,
-            0x5FC105,
-            0xBF8134,
-            0x7F81_8203,
-        ] {
+        for number in [0x04, 0x7C, 0xC0, 0x5F50, 0x7F49, 0x9F01, 0x5FC105, 0xBF8134, 0x7F81_8203] {
             let tag = Tag::new(number);
             assert!(tag.is_well_formed(), "{tag}");
             assert_eq!(Tag::from_bytes(&tag.to_vec()), Ok(tag));
@@ -143,18 +124,9 @@ mod tests {
     #[test]
     fn errors_name_the_byte() {
         assert_eq!(Tag::from_bytes(&[]), Err(TlvErrorKind::TruncatedTag.at(0)));
-        assert_eq!(
-            Tag::from_bytes(&[0x5F, 0xC1]),
-            Err(TlvErrorKind::TruncatedTag.at(2))
-        );
-        assert_eq!(
-            Tag::from_bytes(&[0x5F, 0x81, 0x81, 0x81, 0x01]),
-            Err(TlvErrorKind::TagTooLong.at(4))
-        );
-        assert_eq!(
-            Tag::from_bytes(&[0x04, 0x01]),
-            Err(TlvErrorKind::TagTooLong.at(1))
-        );
+        assert_eq!(Tag::from_bytes(&[0x5F, 0xC1]), Err(TlvErrorKind::TruncatedTag.at(2)));
+        assert_eq!(Tag::from_bytes(&[0x5F, 0x81, 0x81, 0x81, 0x01]), Err(TlvErrorKind::TagTooLong.at(4)));
+        assert_eq!(Tag::from_bytes(&[0x04, 0x01]), Err(TlvErrorKind::TagTooLong.at(1)));
     }
 
     #[test]

@@ -22,33 +22,17 @@ fn only_error(input: &[u8]) -> TlvError {
 fn data_objects_are_read_in_order_with_their_positions() {
     let input = bytes("80 01 AA 5F50 02 BBCC 7F49 00");
     let objects: Vec<_> = Reader::new(&input).map(Result::unwrap).collect();
-    assert_eq!(
-        objects.iter().map(|o| o.tag.number()).collect::<Vec<_>>(),
-        [0x80, 0x5F50, 0x7F49]
-    );
-    assert_eq!(
-        objects.iter().map(Tlv::position).collect::<Vec<_>>(),
-        [0, 3, 8]
-    );
+    assert_eq!(objects.iter().map(|o| o.tag.number()).collect::<Vec<_>>(), [0x80, 0x5F50, 0x7F49]);
+    assert_eq!(objects.iter().map(Tlv::position).collect::<Vec<_>>(), [0, 3, 8]);
     assert_eq!(objects[1].value, [0xBB, 0xCC]);
     assert_eq!(objects[1].encoded(), bytes("5F50 02 BBCC"));
 }
 
 #[test]
 fn long_form_lengths_are_read_minimal_or_not() {
-    for header in [
-        "80 03",
-        "80 81 03",
-        "80 82 0003",
-        "80 83 000003",
-        "80 84 00000003",
-    ] {
+    for header in ["80 03", "80 81 03", "80 82 0003", "80 83 000003", "80 84 00000003"] {
         let input = bytes(&format!("{header} 010203"));
-        assert_eq!(
-            Reader::new(&input).find(Tag::new(0x80)),
-            Ok(Some(&[1, 2, 3][..])),
-            "{header}"
-        );
+        assert_eq!(Reader::new(&input).find(Tag::new(0x80)), Ok(Some(&[1, 2, 3][..])), "{header}");
     }
 }
 
@@ -62,49 +46,21 @@ fn malformed_headers_are_errors_at_the_offending_byte() {
         ("30 80 0000", TlvErrorKind::IndefiniteLength, 1),
         ("80 85 0000000001 AA", TlvErrorKind::LengthTooLong, 1),
         ("80 FF", TlvErrorKind::LengthTooLong, 1),
-        (
-            "80 03 0102",
-            TlvErrorKind::TruncatedValue {
-                length: 3,
-                available: 2,
-            },
-            2,
-        ),
-        (
-            "80 84 FFFFFFFF",
-            TlvErrorKind::TruncatedValue {
-                length: 0xFFFF_FFFF,
-                available: 0,
-            },
-            6,
-        ),
+        ("80 03 0102", TlvErrorKind::TruncatedValue { length: 3, available: 2 }, 2),
+        ("80 84 FFFFFFFF", TlvErrorKind::TruncatedValue { length: 0xFFFF_FFFF, available: 0 }, 6),
         ("81 01 00 80", TlvErrorKind::TruncatedLength, 4),
     ];
     for (input, kind, position) in cases {
-        assert_eq!(
-            only_error(&bytes(input)),
-            TlvError { kind, position },
-            "{input}"
-        );
+        assert_eq!(only_error(&bytes(input)), TlvError { kind, position }, "{input}");
     }
 }
 
 #[test]
 fn a_child_cannot_read_past_its_parent() {
     let input = bytes("81 00 70 03 80 05 AA BBCCDDEE");
-    let parent = Reader::new(&input)
-        .find_object(Tag::new(0x70))
-        .unwrap()
-        .unwrap();
+    let parent = Reader::new(&input).find_object(Tag::new(0x70)).unwrap().unwrap();
     let error = parent.children().find_map(Result::err).unwrap();
-    assert_eq!(
-        error,
-        TlvErrorKind::TruncatedValue {
-            length: 5,
-            available: 1
-        }
-        .at(6)
-    );
+    assert_eq!(error, TlvErrorKind::TruncatedValue { length: 5, available: 1 }.at(6));
 }
 
 #[test]
@@ -121,9 +77,7 @@ fn positions_of_grandchildren_count_from_the_outermost_input() {
 #[test]
 fn zeros_around_data_objects_and_an_erased_tail_are_skipped() {
     let input = bytes("0000 80 01 AA 00 81 01 BB FFFFFF");
-    let tags: Vec<_> = Reader::new(&input)
-        .map(|object| object.unwrap().tag.number())
-        .collect();
+    let tags: Vec<_> = Reader::new(&input).map(|object| object.unwrap().tag.number()).collect();
     assert_eq!(tags, [0x80, 0x81]);
     assert_eq!(Reader::new(&[0xFF; 40]).count(), 0);
     assert_eq!(Reader::new(&[0x00; 40]).count(), 0);
@@ -132,10 +86,7 @@ fn zeros_around_data_objects_and_an_erased_tail_are_skipped() {
 #[test]
 fn a_private_tag_beginning_with_ff_is_a_tag() {
     let input = bytes("FF20 01 AA FFFF");
-    assert_eq!(
-        Reader::new(&input).find(Tag::new(0xFF20)),
-        Ok(Some(&[0xAA][..]))
-    );
+    assert_eq!(Reader::new(&input).find(Tag::new(0xFF20)), Ok(Some(&[0xAA][..])));
 }
 
 #[test]
@@ -164,16 +115,9 @@ fn expect_next_keeps_to_the_order() {
     assert_eq!(reader.expect_next(Tag::new(0x02)).unwrap().value, [6]);
     assert_eq!(
         reader.expect_next(Tag::new(0x02)).unwrap_err(),
-        TlvErrorKind::Unexpected {
-            expected: Tag::new(0x02),
-            found: Tag::new(0x04)
-        }
-        .at(6)
+        TlvErrorKind::Unexpected { expected: Tag::new(0x02), found: Tag::new(0x04) }.at(6)
     );
-    assert_eq!(
-        reader.expect_next(Tag::new(0x05)).unwrap_err(),
-        TlvErrorKind::Missing(Tag::new(0x05)).at(8)
-    );
+    assert_eq!(reader.expect_next(Tag::new(0x05)).unwrap_err(), TlvErrorKind::Missing(Tag::new(0x05)).at(8));
 }
 
 #[test]
@@ -182,10 +126,7 @@ fn find_path_goes_from_template_to_template() {
     let reader = Reader::new(&input);
     let path = [Tag::new(0x7F49), Tag::new(0x86)];
     assert_eq!(reader.find_path(&path), Ok(Some(&[4, 1, 2, 3][..])));
-    assert_eq!(
-        reader.find_path(&[Tag::new(0x7F49), Tag::new(0x81)]),
-        Ok(None)
-    );
+    assert_eq!(reader.find_path(&[Tag::new(0x7F49), Tag::new(0x81)]), Ok(None));
     assert_eq!(reader.find_path(&[]), Ok(None));
 }
 
@@ -194,13 +135,7 @@ fn a_reader_has_a_bound_on_its_elements() {
     let input = [0x80, 0x00].repeat(MAX_ELEMENTS + 1);
     let error = only_error(&input);
     assert_eq!(error, TlvErrorKind::TooManyElements.at(2 * MAX_ELEMENTS));
-    assert_eq!(
-        Reader::new(&input)
-            .with_max_elements(3)
-            .filter(Result::is_ok)
-            .count(),
-        3
-    );
+    assert_eq!(Reader::new(&input).with_max_elements(3).filter(Result::is_ok).count(), 3);
     assert!(Reader::new(&[0x80, 0x00].repeat(MAX_ELEMENTS)).all(|object| object.is_ok()));
 }
 
@@ -240,19 +175,11 @@ fn lengths_are_written_in_the_shortest_form() {
 fn a_template_is_built_with_the_lengths_of_its_children() {
     let value = [0x55; 127];
     let template = Builder::new()
-        .nested(
-            Tag::new(0x7C),
-            Builder::new()
-                .push(Tag::new(0x82), &[])
-                .push(Tag::new(0x81), &value),
-        )
+        .nested(Tag::new(0x7C), Builder::new().push(Tag::new(0x82), &[]).push(Tag::new(0x81), &value))
         .push_if_some(Tag::new(0x5C), Some(&[0x01]))
         .push_if_some(Tag::new(0x5D), None)
         .raw(&[0x04, 0x00]);
-    let expected = bytes(&format!(
-        "7C 81 83 82 00 81 7F {} 5C 01 01 04 00",
-        "55".repeat(127)
-    ));
+    let expected = bytes(&format!("7C 81 83 82 00 81 7F {} 5C 01 01 04 00", "55".repeat(127)));
     assert_eq!(template.encoded_len(), expected.len());
     assert_eq!(template.finish(), expected);
 }

@@ -55,7 +55,9 @@ pub fn meaning(instruction: u8, status: StatusWord) -> CardError {
         StatusWord::AUTHENTICATION_METHOD_BLOCKED if verifies => CardError::PinBlocked,
         StatusWord::NON_VOLATILE_MEMORY_CHANGED if verifies => CardError::PinIncorrect { retries: None },
         StatusWord::SECURITY_STATUS_NOT_SATISFIED => CardError::SecurityStatus,
-        StatusWord::FILE_NOT_FOUND | StatusWord::RECORD_NOT_FOUND | StatusWord::REFERENCED_DATA_NOT_FOUND => CardError::NotFound,
+        StatusWord::FILE_NOT_FOUND | StatusWord::RECORD_NOT_FOUND | StatusWord::REFERENCED_DATA_NOT_FOUND => {
+            CardError::NotFound
+        }
         StatusWord::NOT_ENOUGH_MEMORY => CardError::Memory,
         StatusWord::FUNCTION_NOT_SUPPORTED | StatusWord::INS_NOT_SUPPORTED | StatusWord::CLA_NOT_SUPPORTED => {
             CardError::NotSupported

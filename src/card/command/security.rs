@@ -35,7 +35,12 @@ pub fn get_challenge(channel: &mut Channel<'_>, length: usize) -> Result<SecretB
 }
 
 /// MANAGE SECURITY ENVIRONMENT SET: `p1` says for what, `template` is the tag of the control reference template.
-pub fn manage_security_environment(channel: &mut Channel<'_>, p1: u8, template: u8, content: &[u8]) -> Result<(), CardError> {
+pub fn manage_security_environment(
+    channel: &mut Channel<'_>,
+    p1: u8,
+    template: u8,
+    content: &[u8],
+) -> Result<(), CardError> {
     execute(channel, Command::new(0x00, INS_MANAGE_SECURITY_ENVIRONMENT, p1, template).data(content)).map(drop)
 }
 

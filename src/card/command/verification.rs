@@ -34,7 +34,12 @@ pub fn log_out(channel: &mut Channel<'_>, reference: u8) -> Result<(), CardError
 }
 
 /// CHANGE REFERENCE DATA with the old and the new data.
-pub fn change_reference_data(channel: &mut Channel<'_>, reference: u8, old: &[u8], new: &[u8]) -> Result<(), CardError> {
+pub fn change_reference_data(
+    channel: &mut Channel<'_>,
+    reference: u8,
+    old: &[u8],
+    new: &[u8],
+) -> Result<(), CardError> {
     two(channel, INS_CHANGE_REFERENCE_DATA, reference, old, new)
 }
 

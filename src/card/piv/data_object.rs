@@ -147,7 +147,8 @@ mod tests {
     #[test]
     fn only_objects_that_the_security_object_names_are_listed() {
         let content = hex::decode("BA0F01DB0002300004300105601006DEAD").unwrap_or_default();
-        let labels: Vec<_> = named_by_security_object(&content).into_iter().map(|data| (data.label, data.private)).collect();
+        let labels: Vec<_> =
+            named_by_security_object(&content).into_iter().map(|data| (data.label, data.private)).collect();
         assert_eq!(labels, [("Cardholder Fingerprints".to_owned(), true), ("Printed Information".to_owned(), true)]);
     }
 

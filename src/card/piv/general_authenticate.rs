@@ -41,7 +41,9 @@ pub(super) fn algorithm(kind: KeyKind) -> Option<u8> {
 /// What a key of this kind can do: RSA is raw exponentiation, EC keys sign a hash and agree.
 pub(super) fn abilities(kind: KeyKind) -> Abilities {
     match kind {
-        KeyKind::Rsa { .. } => Abilities { sign: &[SignatureScheme::RsaRaw], decipher: &[DecipherScheme::RsaRaw], agree: false },
+        KeyKind::Rsa { .. } => {
+            Abilities { sign: &[SignatureScheme::RsaRaw], decipher: &[DecipherScheme::RsaRaw], agree: false }
+        }
         KeyKind::Ec(_) => Abilities { sign: &[SignatureScheme::Ecdsa], decipher: &[], agree: true },
         KeyKind::Ed25519 => Abilities { sign: &[SignatureScheme::Eddsa], decipher: &[], agree: false },
         KeyKind::X25519 => Abilities { sign: &[], decipher: &[], agree: true },
@@ -94,7 +96,12 @@ pub(super) fn decipher(
 }
 
 /// Diffie-Hellman: the shared x-coordinate, or u-coordinate for X25519, as long as the field.
-pub(super) fn agree(channel: &mut Channel<'_>, reference: u8, kind: KeyKind, peer: &PublicKey) -> Result<SecretBytes, CardError> {
+pub(super) fn agree(
+    channel: &mut Channel<'_>,
+    reference: u8,
+    kind: KeyKind,
+    peer: &PublicKey,
+) -> Result<SecretBytes, CardError> {
     let (point, length): (&[u8], usize) = match (kind, peer) {
         (KeyKind::Ec(own), PublicKey::Ec { curve, point }) if own == *curve => (point, curve.field_len()),
         (KeyKind::X25519, PublicKey::X25519(point)) => (point, point.len()),
@@ -106,7 +113,13 @@ pub(super) fn agree(channel: &mut Channel<'_>, reference: u8, kind: KeyKind, pee
     if shared.len() == length { Ok(Zeroizing::new(shared.to_vec())) } else { Err(MALFORMED) }
 }
 
-fn exchange(channel: &mut Channel<'_>, reference: u8, kind: KeyKind, tag: Tag, input: &[u8]) -> Result<SecretBytes, CardError> {
+fn exchange(
+    channel: &mut Channel<'_>,
+    reference: u8,
+    kind: KeyKind,
+    tag: Tag,
+    input: &[u8],
+) -> Result<SecretBytes, CardError> {
     let algorithm = algorithm(kind).ok_or(CardError::NotSupported)?;
     let template = Builder::new().nested(TEMPLATE, Builder::new().push(RESPONSE, &[]).push(tag, input));
     security::general_authenticate(channel, algorithm, reference, template.finish_zeroizing())

@@ -24,7 +24,8 @@ pub(super) fn decompress(input: &[u8], limit: usize) -> Option<Vec<u8>> {
     let body = after_header(input)?;
     let mut plain = vec![0; limit];
     let mut state = Box::<DecompressorOxide>::default();
-    let (status, consumed, written) = inflate(&mut state, body, &mut plain, 0, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF);
+    let (status, consumed, written) =
+        inflate(&mut state, body, &mut plain, 0, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF);
     if status != TINFLStatus::Done {
         return None;
     }

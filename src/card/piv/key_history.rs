@@ -58,7 +58,8 @@ mod tests {
     #[test]
     fn counts_of_another_length_are_malformed() {
         let malformed = Err(CardError::Malformed { what: "key history object" });
-        for text in ["", "C100 C20100", "C1020001 C20100", "C10101", "C104FFFFFFFF C204FFFFFFFF", "C1", "C18400000001"] {
+        for text in ["", "C100 C20100", "C1020001 C20100", "C10101", "C104FFFFFFFF C204FFFFFFFF", "C1", "C18400000001"]
+        {
             assert_eq!(parse(text), malformed, "{text}");
         }
     }

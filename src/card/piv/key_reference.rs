@@ -83,7 +83,12 @@ impl PivKey {
 /// All that a key of this kind can do on a card.
 pub(super) fn possible_usage(kind: KeyKind) -> Usage {
     let rsa = matches!(kind, KeyKind::Rsa { .. });
-    Usage { sign: kind != KeyKind::X25519, decrypt: rsa, unwrap: rsa, derive: matches!(kind, KeyKind::Ec(_) | KeyKind::X25519) }
+    Usage {
+        sign: kind != KeyKind::X25519,
+        decrypt: rsa,
+        unwrap: rsa,
+        derive: matches!(kind, KeyKind::Ec(_) | KeyKind::X25519),
+    }
 }
 
 /// What both allow.

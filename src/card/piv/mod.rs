@@ -27,7 +27,8 @@ use cardea_apdu::{Atr, Tag};
 use super::command::selection;
 use super::key::PublicKey;
 use super::{
-    CardApplication, CardError, CardObject, DataReference, DecipherScheme, Description, PrivateKey, Role, SignatureScheme,
+    CardApplication, CardError, CardObject, DataReference, DecipherScheme, Description, PrivateKey, Role,
+    SignatureScheme,
 };
 use crate::channel::Channel;
 use crate::secret::{Pin, SecretBytes};
@@ -208,7 +209,11 @@ impl Piv {
 
     /// Reference of the PIN that the cardholder knows.
     fn pin_reference(&self) -> u8 {
-        if self.discovery.as_ref().is_some_and(|discovery| discovery.global_pin) { pin::GLOBAL_PIN } else { pin::APPLICATION_PIN }
+        if self.discovery.as_ref().is_some_and(|discovery| discovery.global_pin) {
+            pin::GLOBAL_PIN
+        } else {
+            pin::APPLICATION_PIN
+        }
     }
 
     /// Whether an empty VERIFY is a question: to YubiKeys before 4.3.2, and to one that hides its version, it is
@@ -255,7 +260,11 @@ impl CardApplication for Piv {
         let version = self.version(channel)?;
         let serial = self.serial(channel)?;
         let (total, left) = self.user_retries(channel)?;
-        let title = if self.maker == Maker::UNKNOWN { self.maker.model.to_owned() } else { format!("{} PIV", self.maker.model) };
+        let title = if self.maker == Maker::UNKNOWN {
+            self.maker.model.to_owned()
+        } else {
+            format!("{} PIV", self.maker.model)
+        };
         Ok(Description {
             label: if serial.is_empty() { title } else { format!("{title} #{serial}") },
             manufacturer: self.maker.name.to_owned(),
@@ -298,7 +307,13 @@ impl CardApplication for Piv {
         }
     }
 
-    fn change_reference_data(&mut self, channel: &mut Channel<'_>, role: Role, old: &Pin, new: &Pin) -> Result<(), CardError> {
+    fn change_reference_data(
+        &mut self,
+        channel: &mut Channel<'_>,
+        role: Role,
+        old: &Pin,
+        new: &Pin,
+    ) -> Result<(), CardError> {
         let reference = match role {
             Role::User => self.pin_reference(),
             Role::SecurityOfficer => pin::PUK,
@@ -357,7 +372,12 @@ impl CardApplication for Piv {
         general_authenticate::decipher(channel, reference(key)?, key.kind, scheme, cryptogram)
     }
 
-    fn agree(&mut self, channel: &mut Channel<'_>, key: &PrivateKey, peer: &PublicKey) -> Result<SecretBytes, CardError> {
+    fn agree(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: &PrivateKey,
+        peer: &PublicKey,
+    ) -> Result<SecretBytes, CardError> {
         general_authenticate::agree(channel, reference(key)?, key.kind, peer)
     }
 }

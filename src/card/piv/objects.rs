@@ -75,7 +75,10 @@ fn read_certificate(channel: &mut Channel<'_>, key: PivKey) -> Result<Option<Vec
 
 /// The retired keys that have certificates. The key history's count is a promise of so many, usually the lowest
 /// ones; gaps before the last are skipped, and nothing is read beyond 95 whatever the card counts.
-fn retired_certificates(channel: &mut Channel<'_>, history: Option<KeyHistory>) -> Result<Vec<(PivKey, Vec<u8>)>, CardError> {
+fn retired_certificates(
+    channel: &mut Channel<'_>,
+    history: Option<KeyHistory>,
+) -> Result<Vec<(PivKey, Vec<u8>)>, CardError> {
     let count = usize::from(history.map_or(RETIRED_KEYS, |history| history.on_card));
     let mut found = Vec::new();
     for key in PivKey::retired() {
@@ -127,7 +130,12 @@ fn add_key(
 }
 
 /// The private key; `None` for an algorithm that the card cannot be asked for.
-fn private_key(key: PivKey, public: PublicKey, metadata: Option<Metadata>, fields: Option<x509::Fields>) -> Option<PrivateKey> {
+fn private_key(
+    key: PivKey,
+    public: PublicKey,
+    metadata: Option<Metadata>,
+    fields: Option<x509::Fields>,
+) -> Option<PrivateKey> {
     let kind = public.kind();
     algorithm(kind)?;
     let usage = match &fields {

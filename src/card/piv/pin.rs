@@ -76,7 +76,9 @@ pub(super) fn retries(channel: &mut Channel<'_>, reference: u8) -> Result<Option
 /// question whether the PIN is verified; so when `confirm` is set, the state is asked for afterwards.
 pub(super) fn log_out(channel: &mut Channel<'_>, reference: u8, confirm: bool) -> Result<(), CardError> {
     match verification::log_out(channel, reference) {
-        Ok(()) if confirm && verification::verification_status(channel, reference)?.is_success() => Err(CardError::NotSupported),
+        Ok(()) if confirm && verification::verification_status(channel, reference)?.is_success() => {
+            Err(CardError::NotSupported)
+        }
         Ok(()) => Ok(()),
         Err(error @ CardError::Channel(_)) => Err(error),
         Err(_) => Err(CardError::NotSupported),

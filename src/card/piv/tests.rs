@@ -36,7 +36,10 @@ fn objects(card: &mut Card, text: &str) -> Vec<CardObject> {
 }
 
 fn private_keys(objects: &[CardObject]) -> Vec<&PrivateKey> {
-    objects.iter().filter_map(|object| if let CardObject::PrivateKey(key) = object { Some(key) } else { None }).collect()
+    objects
+        .iter()
+        .filter_map(|object| if let CardObject::PrivateKey(key) = object { Some(key) } else { None })
+        .collect()
 }
 
 fn data(objects: &[CardObject]) -> Vec<&Data> {
@@ -46,9 +49,9 @@ fn data(objects: &[CardObject]) -> Vec<&Data> {
 fn certificate_ids(objects: &[CardObject]) -> Vec<&[u8]> {
     objects
         .iter()
-        .filter_map(
-            |object| if let CardObject::Certificate(certificate) = object { Some(certificate.id.as_slice()) } else { None },
-        )
+        .filter_map(|object| {
+            if let CardObject::Certificate(certificate) = object { Some(certificate.id.as_slice()) } else { None }
+        })
         .collect()
 }
 
@@ -234,14 +237,18 @@ fn attestations_are_data_objects_of_generated_keys_and_are_made_when_read() {
     let mut piv = found(&mut card, YUBIKEY);
     let objects = card.with(|channel| piv.objects(channel)).unwrap();
     assert_eq!(count(&card, 0xF9), 0);
-    let attestations: Vec<_> = data(&objects).into_iter().filter(|data| data.label.starts_with("Attestation")).collect();
+    let attestations: Vec<_> =
+        data(&objects).into_iter().filter(|data| data.label.starts_with("Attestation")).collect();
     assert_eq!(attestations.len(), 1);
     assert_eq!(attestations[0].label, "Attestation of PIV Authentication");
     let content = card.with(|channel| piv.read(channel, attestations[0].reference)).unwrap();
     assert_eq!(*content, [0x30, 0x01, 0x9A]);
     card.objects.remove(&0x5FFF01);
     let objects = card.with(|channel| piv.objects(channel)).unwrap();
-    assert!(!data(&objects).iter().any(|data| data.label.starts_with("Attestation")), "nothing is there to attest with");
+    assert!(
+        !data(&objects).iter().any(|data| data.label.starts_with("Attestation")),
+        "nothing is there to attest with"
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::card::Usage;
 use crate::card::key::KeyKind;
-pub(super) use crate::card::x509::{Fields, fields};
 use crate::card::x509::KeyUsage;
+pub(super) use crate::card::x509::{Fields, fields};
 
 use super::key_reference::{PivKey, intersection, possible_usage};
 

@@ -86,7 +86,10 @@ pub(super) fn version(channel: &mut Channel<'_>) -> Result<Option<Version>, Card
 /// The device's serial number; `None` where it has none or hides it.
 pub(super) fn serial(channel: &mut Channel<'_>) -> Result<Option<u32>, CardError> {
     let answer = optional(execute(channel, command(INS_GET_SERIAL, 0x00, 0x00)))?;
-    Ok(answer.and_then(|answer| answer.as_slice().try_into().ok()).map(u32::from_be_bytes).filter(|serial| *serial != 0))
+    Ok(answer
+        .and_then(|answer| answer.as_slice().try_into().ok())
+        .map(u32::from_be_bytes)
+        .filter(|serial| *serial != 0))
 }
 
 /// The certificate that the attestation key makes for a key generated on the card.
@@ -156,7 +159,9 @@ impl Metadata {
             return None;
         };
         Some(Self {
-            authentication: element(tag::POLICY).and_then(|policy| policy.first()).and_then(|policy| authentication(*policy)),
+            authentication: element(tag::POLICY)
+                .and_then(|policy| policy.first())
+                .and_then(|policy| authentication(*policy)),
             generated: match element(tag::ORIGIN) {
                 Some([0x01]) => Some(true),
                 Some([0x02]) => Some(false),
@@ -256,7 +261,8 @@ mod tests {
 
     #[test]
     fn no_truncation_or_bit_flip_panics() {
-        let whole = bytes("0101E0 02020201 030102 0422 8620 D75A980182B10AB7D54BFED3C964073A0EE172F3DAA62325AF021A68F707511A");
+        let whole =
+            bytes("0101E0 02020201 030102 0422 8620 D75A980182B10AB7D54BFED3C964073A0EE172F3DAA62325AF021A68F707511A");
         assert!(Metadata::parse(&whole).unwrap().public.is_some());
         for length in 0..whole.len() {
             let _ = Metadata::parse(&whole[..length]);

@@ -20,8 +20,7 @@ fn without(kind: CK_MECHANISM_TYPE) -> Result<Mechanism> {
     read(kind, ptr::null_mut(), 0)
 }
 
-const PSS: CK_RSA_PKCS_PSS_PARAMS =
-    CK_RSA_PKCS_PSS_PARAMS { hashAlg: CKM_SHA256, mgf: CKG_MGF1_SHA256, sLen: 32 };
+const PSS: CK_RSA_PKCS_PSS_PARAMS = CK_RSA_PKCS_PSS_PARAMS { hashAlg: CKM_SHA256, mgf: CKG_MGF1_SHA256, sLen: 32 };
 
 #[test]
 fn a_null_mechanism_is_a_bad_argument_or_an_absent_one() {
@@ -50,10 +49,13 @@ fn a_parameter_where_none_belongs_is_invalid() {
 
 #[test]
 fn pss_parameters_have_exactly_their_size() {
-    assert_eq!(with(CKM_RSA_PKCS_PSS, PSS), table::mechanism(
-        number(CKM_RSA_PKCS_PSS),
-        Parameters::Pss { hash: number(CKM_SHA256), mgf: number(CKG_MGF1_SHA256), salt_length: 32 },
-    ));
+    assert_eq!(
+        with(CKM_RSA_PKCS_PSS, PSS),
+        table::mechanism(
+            number(CKM_RSA_PKCS_PSS),
+            Parameters::Pss { hash: number(CKM_SHA256), mgf: number(CKG_MGF1_SHA256), salt_length: 32 },
+        )
+    );
     assert_eq!(without(CKM_RSA_PKCS_PSS), Err(Error::MechanismParamInvalid));
     let mut parameter = PSS;
     for length in [1, size_of_val(&PSS) - 1] {
@@ -104,8 +106,7 @@ fn ecdh_parameters_carry_both_data() {
         ulPublicDataLen: 65,
         pPublicData: point.as_mut_ptr(),
     };
-    let expected =
-        Parameters::Ecdh1 { kdf: number(CKD_NULL), shared_data: Vec::new(), public_data: point.to_vec() };
+    let expected = Parameters::Ecdh1 { kdf: number(CKD_NULL), shared_data: Vec::new(), public_data: point.to_vec() };
     assert_eq!(with(CKM_ECDH1_DERIVE, parameter), table::mechanism(number(CKM_ECDH1_DERIVE), expected));
 }
 

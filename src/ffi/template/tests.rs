@@ -127,8 +127,7 @@ fn every_attribute_is_processed_whatever_becomes_of_the_others() {
     ];
     let array = AttributeArray::new(pointer(&mut attributes), 5).unwrap();
     assert_eq!(array.types().unwrap().len(), 5);
-    let values =
-        [value(b"one"), AttributeValue::Sensitive, AttributeValue::Invalid, value(b"long"), value(b"two")];
+    let values = [value(b"one"), AttributeValue::Sensitive, AttributeValue::Invalid, value(b"long"), value(b"two")];
     assert_eq!(array.write(&values), Err(Error::AttributeSensitive));
     let lengths: Vec<_> = attributes.iter().map(|attribute| attribute.ulValueLen).collect();
     let none = CK_UNAVAILABLE_INFORMATION;

@@ -38,11 +38,7 @@ pub fn mechanisms_for_private(key: &PrivateKey) -> Vec<u64> {
 
 /// `CKA_ALLOWED_MECHANISMS` of the public half of a key pair with this usage.
 pub fn mechanisms_for_public_half(key: &PublicKey, usage: Usage) -> Vec<u64> {
-    let uses = [
-        (usage.sign, CKF_VERIFY | CKF_VERIFY_RECOVER),
-        (usage.decrypt, CKF_ENCRYPT),
-        (usage.unwrap, CKF_WRAP),
-    ];
+    let uses = [(usage.sign, CKF_VERIFY | CKF_VERIFY_RECOVER), (usage.decrypt, CKF_ENCRYPT), (usage.unwrap, CKF_WRAP)];
     let meant = uses.into_iter().fold(0, |all, (is, flags)| if is { all | flags } else { all });
     rows(|mechanism| public_flags(mechanism, key) & meant)
 }

@@ -70,10 +70,7 @@ impl Bench {
     /// With pcscd's log when it does not start or misses a reader.
     #[must_use]
     pub fn start<N: Into<String>>(readers: Vec<(N, VirtualReader)>) -> Self {
-        let readers = readers.into_iter().map(|(name, reader)| Configured {
-            name: name.into(),
-            reader,
-        });
+        let readers = readers.into_iter().map(|(name, reader)| Configured { name: name.into(), reader });
         let mut bench = Self {
             readers: readers.collect(),
             daemon: None,
@@ -81,10 +78,7 @@ impl Bench {
             directory: Directory::create().expect("a directory for the bench"),
         };
         for (index, configured) in bench.readers.iter().enumerate() {
-            configured
-                .reader
-                .listen(&bench.reader_socket(index))
-                .expect("a socket for the reader");
+            configured.reader.listen(&bench.reader_socket(index)).expect("a socket for the reader");
         }
         bench.start_pcscd();
         bench
@@ -149,10 +143,7 @@ impl Bench {
     /// The reader configured as `name`.
     #[must_use]
     pub fn reader(&self, name: &str) -> Option<&VirtualReader> {
-        self.readers
-            .iter()
-            .find(|configured| configured.name == name)
-            .map(|configured| &configured.reader)
+        self.readers.iter().find(|configured| configured.name == name).map(|configured| &configured.reader)
     }
 
     /// Starts pcscd, unless it runs, and waits until it has opened every reader.
@@ -165,8 +156,7 @@ impl Bench {
         }
         let configuration = self.directory.path().join("reader.conf.d");
         std::fs::create_dir_all(&configuration).expect("a configuration directory");
-        std::fs::write(configuration.join("readers"), self.configuration())
-            .expect("pcscd's configuration");
+        std::fs::write(configuration.join("readers"), self.configuration()).expect("pcscd's configuration");
         let daemon = Daemon::start(&self.socket_path(), &configuration, &self.log_path());
         self.daemon = Some(daemon.unwrap_or_else(|error| panic!("pcscd does not start: {error}")));
         self.await_readers();
@@ -178,10 +168,7 @@ impl Bench {
             daemon.stop();
         }
         for Configured { reader, .. } in &self.readers {
-            assert!(
-                reader.await_attached(0, START),
-                "a reader still has a driver"
-            );
+            assert!(reader.await_attached(0, START), "a reader still has a driver");
         }
     }
 
@@ -199,13 +186,8 @@ impl Bench {
     /// # Panics
     /// As for [`Self::start`], and when pcscd has 16 readers already.
     pub fn add_reader(&mut self, name: &str, reader: VirtualReader) {
-        reader
-            .listen(&self.reader_socket(self.readers.len()))
-            .expect("a socket for the reader");
-        self.readers.push(Configured {
-            name: name.to_owned(),
-            reader,
-        });
+        reader.listen(&self.reader_socket(self.readers.len())).expect("a socket for the reader");
+        self.readers.push(Configured { name: name.to_owned(), reader });
         self.restart_pcscd();
     }
 
@@ -227,10 +209,7 @@ impl Bench {
     }
 
     fn configuration(&self) -> String {
-        assert!(
-            self.readers.len() <= MAX_READERS,
-            "pcscd takes {MAX_READERS} readers"
-        );
+        assert!(self.readers.len() <= MAX_READERS, "pcscd takes {MAX_READERS} readers");
         let entries = self.readers.iter().enumerate().map(|(index, configured)| {
             let (name, driver) = (&configured.name, self.driver.display());
             let socket = self.reader_socket(index);
@@ -247,11 +226,7 @@ impl Drop for Bench {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = self.pcscd_log();
-            let from = log
-                .char_indices()
-                .rev()
-                .nth(8000)
-                .map_or(0, |(position, _)| position);
+            let from = log.char_indices().rev().nth(8000).map_or(0, |(position, _)| position);
             eprintln!("the end of pcscd's log:\n{}", &log[from..]);
         }
         if let Some(daemon) = self.daemon.take() {

@@ -27,9 +27,7 @@ use crate::card::{Atr, VirtualCard, historical_bytes, status};
 pub use key_material::PrivateKey;
 
 /// The AID of the PIV card application with its version (SP 800-73-4 part 1 2.2).
-pub const PIV_AID: [u8; 11] = [
-    0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00,
-];
+pub const PIV_AID: [u8; 11] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
 
 /// The AID of a second application that answers 6D00 to everything: what another program may select.
 pub const DUMMY_AID: [u8; 8] = [0xF0, 0x43, 0x41, 0x52, 0x44, 0x45, 0x41, 0x01];
@@ -91,19 +89,12 @@ impl PivOptions {
 
     /// A card that takes short APDUs only.
     pub fn short() -> Self {
-        Self {
-            extended_length: false,
-            ..Self::default()
-        }
+        Self { extended_length: false, ..Self::default() }
     }
 
     /// A card as SP 800-73-4 has it, with nothing beyond.
     pub fn plain() -> Self {
-        Self {
-            yubico_extensions: false,
-            reselect_keeps_login: true,
-            ..Self::default()
-        }
+        Self { yubico_extensions: false, reselect_keeps_login: true, ..Self::default() }
     }
 }
 
@@ -124,14 +115,13 @@ pub struct PivCard {
 impl PivCard {
     /// Makes a fresh card: PIN 123456, PUK 12345678, management key 0102030405060708 three times (3DES), no key but one in 9E.
     pub fn new(options: PivOptions) -> Self {
-        let atr = options.atr.clone().unwrap_or_else(|| {
-            Atr::t1(&historical_bytes(options.extended_length, "Cardea")).to_bytes()
-        });
+        let atr = options
+            .atr
+            .clone()
+            .unwrap_or_else(|| Atr::t1(&historical_bytes(options.extended_length, "Cardea")).to_bytes());
         let seed = options.seed.unwrap_or_else(random);
         let guid = options.guid.unwrap_or_else(random);
-        let serial = options
-            .serial
-            .unwrap_or_else(|| u32::from_be_bytes(random()) & 0x00FF_FFFF);
+        let serial = options.serial.unwrap_or_else(|| u32::from_be_bytes(random()) & 0x00FF_FFFF);
         let (jobs, incoming) = channel();
         let (outgoing, answers) = channel();
         let thread = Builder::new()
@@ -139,12 +129,7 @@ impl PivCard {
             .stack_size(16 * 1024 * 1024)
             .spawn(move || system::live(&options, seed, guid, serial, &incoming, &outgoing))
             .expect("a thread for the card");
-        Self {
-            atr,
-            jobs: Some(jobs),
-            answers,
-            thread: Some(thread),
-        }
+        Self { atr, jobs: Some(jobs), answers, thread: Some(thread) }
     }
 
     fn ask(&self, job: Job) -> Option<Vec<u8>> {
@@ -171,8 +156,7 @@ impl VirtualCard for PivCard {
     }
 
     fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
-        self.ask(Job::Transmit(command.to_vec()))
-            .unwrap_or_else(|| status::NO_PRECISE_DIAGNOSIS.to_be_bytes().to_vec())
+        self.ask(Job::Transmit(command.to_vec())).unwrap_or_else(|| status::NO_PRECISE_DIAGNOSIS.to_be_bytes().to_vec())
     }
 }
 

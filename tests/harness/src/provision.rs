@@ -26,9 +26,7 @@ pub const PIN: &str = "123456";
 /// The PIN unblocking key of a fresh card.
 pub const PUK: &str = "12345678";
 /// The card management key of a fresh card (3DES).
-pub const MANAGEMENT_KEY: [u8; 24] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8,
-];
+pub const MANAGEMENT_KEY: [u8; 24] = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8];
 
 /// What a card was filled with.
 #[derive(Debug, Clone)]
@@ -54,18 +52,12 @@ pub struct Provisioned {
 impl Provisioned {
     /// The certificate of a key reference in DER.
     pub fn certificate(&self, reference: u8) -> Option<&[u8]> {
-        self.certificates
-            .iter()
-            .find(|(found, _)| *found == reference)
-            .map(|(_, der)| der.as_slice())
+        self.certificates.iter().find(|(found, _)| *found == reference).map(|(_, der)| der.as_slice())
     }
 
     /// The SubjectPublicKeyInfo of a key reference in DER.
     pub fn public_key(&self, reference: u8) -> Option<&[u8]> {
-        self.public_keys
-            .iter()
-            .find(|(found, _)| *found == reference)
-            .map(|(_, der)| der.as_slice())
+        self.public_keys.iter().find(|(found, _)| *found == reference).map(|(_, der)| der.as_slice())
     }
 
     /// Writes `ca.pem`, and for every key reference `9a.crt.pem` and `9a.pub.pem` (and so on) into a directory.
@@ -73,16 +65,10 @@ impl Provisioned {
         fs::create_dir_all(directory)?;
         fs::write(directory.join("ca.pem"), &self.ca_pem)?;
         for (reference, der) in &self.certificates {
-            fs::write(
-                directory.join(format!("{reference:02x}.crt.pem")),
-                pem("CERTIFICATE", der),
-            )?;
+            fs::write(directory.join(format!("{reference:02x}.crt.pem")), pem("CERTIFICATE", der))?;
         }
         for (reference, der) in &self.public_keys {
-            fs::write(
-                directory.join(format!("{reference:02x}.pub.pem")),
-                pem("PUBLIC KEY", der),
-            )?;
+            fs::write(directory.join(format!("{reference:02x}.pub.pem")), pem("PUBLIC KEY", der))?;
         }
         Ok(())
     }
@@ -92,11 +78,7 @@ impl Provisioned {
 ///
 /// # Panics
 /// If the card refuses anything.
-pub fn provision(
-    card: &mut dyn VirtualCard,
-    layout: &Layout,
-    authority: &Authority,
-) -> Provisioned {
+pub fn provision(card: &mut dyn VirtualCard, layout: &Layout, authority: &Authority) -> Provisioned {
     card.power_on();
     let mut personalization = Personalization::begin(card, &MANAGEMENT_KEY);
     let mut certificates = Vec::new();
@@ -111,10 +93,7 @@ pub fn provision(
         public_keys.push((slot.reference, public_key));
     }
     personalization.put(objects::CHUID, &layout.chuid.to_bytes());
-    personalization.put(
-        objects::PRINTED_INFORMATION,
-        &layout.holder.printed_information(),
-    );
+    personalization.put(objects::PRINTED_INFORMATION, &layout.holder.printed_information());
     if layout.slots.iter().any(KeySlot::is_retired) {
         personalization.put(objects::KEY_HISTORY, &objects::key_history(&layout.slots));
     }

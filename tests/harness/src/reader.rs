@@ -188,14 +188,10 @@ impl VirtualReader {
     #[must_use]
     pub fn commands(&self) -> Vec<Vec<u8>> {
         let state = self.state();
-        let commands = state
-            .log
-            .entries()
-            .iter()
-            .filter_map(|entry| match &entry.event {
-                Event::Command { command, .. } => Some(command.clone()),
-                _ => None,
-            });
+        let commands = state.log.entries().iter().filter_map(|entry| match &entry.event {
+            Event::Command { command, .. } => Some(command.clone()),
+            _ => None,
+        });
         commands.collect()
     }
 
@@ -266,10 +262,7 @@ impl VirtualReader {
     /// fault strikes.
     pub fn transmit(&self, command: &[u8]) -> Result<Vec<u8>, Failure> {
         let outcome = self.exchange(command);
-        self.state().log.record(Event::Command {
-            command: command.to_vec(),
-            outcome: outcome.clone(),
-        });
+        self.state().log.record(Event::Command { command: command.to_vec(), outcome: outcome.clone() });
         outcome
     }
 
@@ -279,17 +272,10 @@ impl VirtualReader {
     /// [`Failure::Unsupported`] for a code that the reader does not have; those of [`Self::transmit`] where the
     /// feature sends a command.
     pub fn control(&self, code: u32, data: &[u8], capacity: usize) -> Result<Vec<u8>, Failure> {
-        let outcome = self.feature(code, data).and_then(|answer| {
-            if answer.len() > capacity {
-                Err(Failure::BufferTooSmall)
-            } else {
-                Ok(answer)
-            }
-        });
-        self.state().log.record(Event::Control {
-            code,
-            outcome: outcome.clone(),
-        });
+        let outcome = self
+            .feature(code, data)
+            .and_then(|answer| if answer.len() > capacity { Err(Failure::BufferTooSmall) } else { Ok(answer) });
+        self.state().log.record(Event::Control { code, outcome: outcome.clone() });
         outcome
     }
 
@@ -385,9 +371,7 @@ impl VirtualReader {
                 Action::Mute => return Err(Failure::Mute),
                 Action::Fail => return Err(Failure::Communication),
                 Action::Respond(bytes) => (executes, response) = (false, bytes.clone()),
-                Action::Garbage { length, seed } => {
-                    (executes, response) = (false, fault::garbage(*length, *seed))
-                }
+                Action::Garbage { length, seed } => (executes, response) = (false, fault::garbage(*length, *seed)),
                 _ => {}
             }
         }
@@ -409,11 +393,7 @@ impl VirtualReader {
     }
 
     /// Lets latency and the delays among `actions` pass, or less if the card is pulled meanwhile.
-    fn pass<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        actions: &[Action],
-    ) -> MutexGuard<'a, State> {
+    fn pass<'a>(&'a self, mut state: MutexGuard<'a, State>, actions: &[Action]) -> MutexGuard<'a, State> {
         let delays = actions.iter().map(|action| match action {
             Action::Delay(delay) => *delay,
             _ => Duration::ZERO,
@@ -424,10 +404,7 @@ impl VirtualReader {
         }
         let tenure = state.tenure;
         state.busy = true;
-        let wait = self
-            .0
-            .changed
-            .wait_timeout_while(state, time, |state| state.tenure == tenure);
+        let wait = self.0.changed.wait_timeout_while(state, time, |state| state.tenure == tenure);
         let (mut state, _) = wait.unwrap_or_else(PoisonError::into_inner);
         state.busy = false;
         self.0.changed.notify_all();

@@ -46,10 +46,7 @@ fn client(bench: &Bench) -> Client {
 
 #[test]
 fn two_readers_in_one_pcscd_are_two_cards() {
-    let (left, right) = (
-        VirtualReader::with_card(Echo::default()),
-        VirtualReader::with_card(Echo::default()),
-    );
+    let (left, right) = (VirtualReader::with_card(Echo::default()), VirtualReader::with_card(Echo::default()));
     let bench = Bench::start(vec![("Left", left.clone()), ("Right", right.clone())]);
     let (mut one, mut other) = (client(&bench), client(&bench));
     assert_eq!(one.must("list"), "Left 00 00\tRight 01 00");
@@ -87,23 +84,14 @@ fn insertion_and_removal_are_seen_by_polling() {
 
 #[test]
 fn insertion_and_removal_are_seen_at_once_when_the_reader_reports_them() {
-    let times = movements(Properties {
-        interrupts: true,
-        ..Properties::default()
-    });
+    let times = movements(Properties { interrupts: true, ..Properties::default() });
     let quickest = times.into_iter().fold(f64::MAX, f64::min);
-    assert!(
-        quickest < 200.0,
-        "the quickest took {quickest} ms, as if polled"
-    );
+    assert!(quickest < 200.0, "the quickest took {quickest} ms, as if polled");
 }
 
 #[test]
 fn a_slow_card_delays_no_other_reader() {
-    let (slow, quick) = (
-        VirtualReader::with_card(Echo::default()),
-        VirtualReader::with_card(Echo::default()),
-    );
+    let (slow, quick) = (VirtualReader::with_card(Echo::default()), VirtualReader::with_card(Echo::default()));
     slow.set_latency(Duration::from_secs(3));
     let bench = Bench::start(vec![("Slow", slow), ("Quick", quick)]);
     let (mut waiting, mut working) = (client(&bench), client(&bench));
@@ -115,10 +103,7 @@ fn a_slow_card_delays_no_other_reader() {
         working.must("transmit 00B0000002");
     }
     let worked = start.elapsed();
-    assert!(
-        worked < Duration::from_secs(2),
-        "50 commands took {worked:?} beside a slow one"
-    );
+    assert!(worked < Duration::from_secs(2), "50 commands took {worked:?} beside a slow one");
     assert_eq!(waiting.hear(), "00B00000019000");
     assert!(start.elapsed() >= Duration::from_secs(3));
 }
@@ -158,21 +143,14 @@ fn a_card_pulled_at_a_command_is_gone_for_its_user() {
 
 #[test]
 fn the_largest_apdu_and_the_ids_are_readable_by_control() {
-    let properties = Properties {
-        vendor_id: 0x08E6,
-        product_id: 0x3437,
-        ..Properties::short()
-    };
+    let properties = Properties { vendor_id: 0x08E6, product_id: 0x3437, ..Properties::short() };
     let reader = VirtualReader::new(properties);
     reader.insert(Echo::default());
     let bench = Bench::start(vec![("Reader", reader)]);
     let mut client = client(&bench);
     client.must("connect shared Reader 00 00");
     assert_eq!(client.must("control 42000D48"), "120442330012");
-    assert_eq!(
-        client.must("control 42330012"),
-        "0A04000000000B02E6080C023734"
-    );
+    assert_eq!(client.must("control 42330012"), "0A04000000000B02E6080C023734");
     assert!(client.say("control 42330006").starts_with("error"));
     assert_eq!(client.must("attribute vendor-name"), "436172646561");
 }
@@ -201,10 +179,7 @@ fn a_pin_pad_completes_the_command_that_the_host_describes() {
 
 #[test]
 fn a_short_reader_fails_extended_commands_and_an_extended_one_carries_64_kib() {
-    let (short, extended) = (
-        VirtualReader::new(Properties::short()),
-        VirtualReader::default(),
-    );
+    let (short, extended) = (VirtualReader::new(Properties::short()), VirtualReader::default());
     short.insert(Echo::default());
     extended.insert(Echo::default());
     let bench = Bench::start(vec![("Short", short), ("Extended", extended)]);
@@ -212,19 +187,12 @@ fn a_short_reader_fails_extended_commands_and_an_extended_one_carries_64_kib() {
     let data = "5A".repeat(0xFFF0);
     let command = format!("00D6000000FFF0{data}");
     client.must("connect shared Short 00 00");
-    assert!(
-        client
-            .say(&format!("transmit {command}"))
-            .starts_with("error")
-    );
+    assert!(client.say(&format!("transmit {command}")).starts_with("error"));
     assert!(client.say("transmit 00B00000000100").starts_with("error"));
     assert_eq!(client.must("transmit 00B0000000"), "00B00000009000");
     client.must("disconnect leave");
     client.must("connect shared Extended 01 00");
-    assert_eq!(
-        client.must(&format!("transmit {command}")),
-        format!("{command}9000")
-    );
+    assert_eq!(client.must(&format!("transmit {command}")), format!("{command}9000"));
 }
 
 #[test]
@@ -232,21 +200,12 @@ fn disconnecting_does_to_the_card_what_was_asked() {
     let reader = VirtualReader::with_card(Echo::default());
     let bench = Bench::start(vec![("Reader", reader.clone())]);
     let mut client = client(&bench);
-    for (disposition, resets, power_downs) in [
-        ("leave", 0, 0),
-        ("eject", 0, 0),
-        ("reset", 1, 0),
-        ("unpower", 0, 1),
-    ] {
+    for (disposition, resets, power_downs) in [("leave", 0, 0), ("eject", 0, 0), ("reset", 1, 0), ("unpower", 0, 1)] {
         client.must("connect shared Reader 00 00");
         reader.clear_log();
         client.must(&format!("disconnect {disposition}"));
         let counters = reader.counters();
-        assert_eq!(
-            (counters.resets, counters.power_downs),
-            (resets, power_downs),
-            "{disposition}"
-        );
+        assert_eq!((counters.resets, counters.power_downs), (resets, power_downs), "{disposition}");
     }
 }
 
@@ -305,9 +264,7 @@ fn an_added_reader_takes_a_restart() {
 
 #[test]
 fn a_bench_outlives_the_thread_that_started_it() {
-    let bench = std::thread::spawn(|| {
-        Bench::start(vec![("Reader", VirtualReader::with_card(Echo::default()))])
-    });
+    let bench = std::thread::spawn(|| Bench::start(vec![("Reader", VirtualReader::with_card(Echo::default()))]));
     let bench = bench.join().unwrap();
     let mut client = client(&bench);
     client.must("connect shared Reader 00 00");
@@ -316,10 +273,7 @@ fn a_bench_outlives_the_thread_that_started_it() {
 
 #[test]
 fn two_benches_side_by_side_do_not_see_each_other() {
-    let (here, there) = (
-        VirtualReader::with_card(Echo::default()),
-        VirtualReader::with_card(Echo::default()),
-    );
+    let (here, there) = (VirtualReader::with_card(Echo::default()), VirtualReader::with_card(Echo::default()));
     let one = Bench::start(vec![("Here", here.clone())]);
     let other = Bench::start(vec![("There", there.clone())]);
     assert_eq!(client(&one).must("list"), "Here 00 00");

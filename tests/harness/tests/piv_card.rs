@@ -1,10 +1,5 @@
 //! The virtual PIV card answers as SP 800-73-4 says, and as the bench documents where the specification leaves it open.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use cardea_harness::card::{Terminal, VirtualCard};
 use cardea_harness::piv::{DUMMY_AID, PIV_AID, PivCard, PivOptions};
@@ -16,10 +11,7 @@ const GET_DATA: [u8; 4] = hex!("00 CB 3F FF");
 const PIN: &[u8] = b"123456\xFF\xFF";
 
 fn cards() -> [PivCard; 2] {
-    [
-        PivCard::new(PivOptions::extended()),
-        PivCard::new(PivOptions::short()),
-    ]
+    [PivCard::new(PivOptions::extended()), PivCard::new(PivOptions::short())]
 }
 
 #[test]
@@ -32,10 +24,7 @@ fn select_by_full_and_truncated_aid_gives_the_application_property_template() {
             assert_eq!(template[0], 0x61);
             assert_eq!(usize::from(template[1]), template.len() - 2);
         }
-        assert_eq!(
-            terminal.send(SELECT, &hex!("A0 00 00 01 51 00 00")).status,
-            0x6A82
-        );
+        assert_eq!(terminal.send(SELECT, &hex!("A0 00 00 01 51 00 00")).status, 0x6A82);
     }
 }
 
@@ -44,10 +33,7 @@ fn nothing_but_select_works_before_an_application_is_selected() {
     let mut card = PivCard::new(PivOptions::default());
     card.power_on();
     assert_eq!(Terminal::new(&mut card).send(VERIFY, &[]).status, 0x6D00);
-    let mut card = PivCard::new(PivOptions {
-        implicitly_selected: true,
-        ..PivOptions::default()
-    });
+    let mut card = PivCard::new(PivOptions { implicitly_selected: true, ..PivOptions::default() });
     card.power_on();
     assert_eq!(Terminal::new(&mut card).send(VERIFY, &[]).status, 0x63C3);
 }
@@ -76,14 +62,7 @@ fn reset_power_and_another_application_drop_the_pin() {
         |card| card.reset(),
         |card| card.power_on(),
         |card| card.power_off(),
-        |card| {
-            assert!(
-                Terminal::new(card)
-                    .send(SELECT, &DUMMY_AID)
-                    .unwrap()
-                    .ends_with(&DUMMY_AID)
-            )
-        },
+        |card| assert!(Terminal::new(card).send(SELECT, &DUMMY_AID).unwrap().ends_with(&DUMMY_AID)),
     ];
     for lose in losses {
         let mut terminal = Terminal::new(&mut card);
@@ -97,10 +76,7 @@ fn reset_power_and_another_application_drop_the_pin() {
 
 #[test]
 fn an_unknown_aid_leaves_the_pin_alone_and_a_second_select_only_on_a_plain_card() {
-    for (options, after_second_select) in [
-        (PivOptions::plain(), 0x9000),
-        (PivOptions::default(), 0x63C3),
-    ] {
+    for (options, after_second_select) in [(PivOptions::plain(), 0x9000), (PivOptions::default(), 0x63C3)] {
         let mut card = PivCard::new(options);
         card.power_on();
         let mut terminal = Terminal::new(&mut card);
@@ -121,9 +97,6 @@ fn the_discovery_object_names_the_application_and_the_pin_policy() {
         let mut terminal = Terminal::new(&mut card);
         terminal.send(SELECT, &PIV_AID).unwrap();
         let object = terminal.send(GET_DATA, &hex!("5C 01 7E")).unwrap();
-        assert_eq!(
-            object,
-            hex!("7E 12 4F 0B A000000308000010000100 5F2F 02 4010")
-        );
+        assert_eq!(object, hex!("7E 12 4F 0B A000000308000010000100 5F2F 02 4010"));
     }
 }

@@ -1,19 +1,12 @@
 //! Provisioned cards hold what they are said to hold, and their keys do what their certificates promise.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::io::Read;
 use std::time::Instant;
 
 use cardea_harness::card::{Response, Terminal, VirtualCard};
 use cardea_harness::piv::{DUMMY_AID, PIV_AID, PivCard, PivOptions, PrivateKey};
-use cardea_harness::provision::{
-    Authority, Layout, MANAGEMENT_KEY, Personalization, Provisioned, provision,
-};
+use cardea_harness::provision::{Authority, Layout, MANAGEMENT_KEY, Personalization, Provisioned, provision};
 use flate2::read::GzDecoder;
 use hex_literal::hex;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
@@ -41,17 +34,8 @@ fn object(tag: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 /// GENERAL AUTHENTICATE with an empty response and a challenge (81) or a point (85).
-fn authenticate(
-    terminal: &mut Terminal<'_>,
-    algorithm: u8,
-    reference: u8,
-    tag: u8,
-    input: &[u8],
-) -> Response {
-    let template = object(
-        &[0x7C],
-        &[&hex!("82 00"), object(&[tag], input).as_slice()].concat(),
-    );
+fn authenticate(terminal: &mut Terminal<'_>, algorithm: u8, reference: u8, tag: u8, input: &[u8]) -> Response {
+    let template = object(&[0x7C], &[&hex!("82 00"), object(&[tag], input).as_slice()].concat());
     terminal.send([0x00, 0x87, algorithm, reference], &template)
 }
 
@@ -64,10 +48,7 @@ fn response_value(data: &[u8]) -> &[u8] {
 fn skip(data: &[u8], tag: u8) -> &[u8] {
     assert_eq!(data[0], tag);
     let (length, rest) = match data[1] {
-        0x82 => (
-            usize::from(u16::from_be_bytes([data[2], data[3]])),
-            &data[4..],
-        ),
+        0x82 => (usize::from(u16::from_be_bytes([data[2], data[3]])), &data[4..]),
         0x81 => (usize::from(data[2]), &data[3..]),
         length => (usize::from(length), &data[2..]),
     };
@@ -93,14 +74,9 @@ fn a_standard_card_is_filled_quickly_and_gives_its_certificates_back() {
         let mut terminal = Terminal::new(&mut card);
         terminal.send(SELECT, &PIV_AID).unwrap();
         for (tag, reference) in [(0x05, 0x9A), (0x0A, 0x9C), (0x0B, 0x9D), (0x01, 0x9E)] {
-            let read = terminal
-                .send(GET_DATA, &[0x5C, 0x03, 0x5F, 0xC1, tag])
-                .unwrap();
+            let read = terminal.send(GET_DATA, &[0x5C, 0x03, 0x5F, 0xC1, tag]).unwrap();
             let content = skip(&read, 0x53);
-            assert_eq!(
-                skip(content, 0x70),
-                provisioned.certificate(reference).unwrap()
-            );
+            assert_eq!(skip(content, 0x70), provisioned.certificate(reference).unwrap());
             assert!(content.ends_with(&hex!("71 01 00 FE 00")));
         }
         let chuid = terminal.send(GET_DATA, &hex!("5C 03 5FC102")).unwrap();
@@ -112,26 +88,15 @@ fn a_standard_card_is_filled_quickly_and_gives_its_certificates_back() {
 fn certificates_carry_the_keys_on_the_card_and_the_signature_of_the_authority() {
     let mut card = PivCard::new(PivOptions::default());
     let provisioned = provision(&mut card, &Layout::elliptic(), &Authority::default());
-    let authority = Certificate::load_pem_chain(provisioned.ca_pem.as_bytes())
-        .unwrap()
-        .remove(0);
-    let authority_key = authority
-        .tbs_certificate
-        .subject_public_key_info
-        .to_der()
-        .unwrap();
+    let authority = Certificate::load_pem_chain(provisioned.ca_pem.as_bytes()).unwrap().remove(0);
+    let authority_key = authority.tbs_certificate.subject_public_key_info.to_der().unwrap();
     let authority_key = p256::ecdsa::VerifyingKey::from_public_key_der(&authority_key).unwrap();
     for (reference, der) in &provisioned.certificates {
         let certificate = Certificate::from_der(der).unwrap();
-        let key = certificate
-            .tbs_certificate
-            .subject_public_key_info
-            .to_der()
-            .unwrap();
+        let key = certificate.tbs_certificate.subject_public_key_info.to_der().unwrap();
         assert_eq!(key, provisioned.public_key(*reference).unwrap());
         let signed = Sha256::digest(certificate.tbs_certificate.to_der().unwrap());
-        let signature =
-            p256::ecdsa::DerSignature::from_bytes(certificate.signature.raw_bytes()).unwrap();
+        let signature = p256::ecdsa::DerSignature::from_bytes(certificate.signature.raw_bytes()).unwrap();
         authority_key.verify_prehash(&signed, &signature).unwrap();
     }
 }
@@ -145,19 +110,11 @@ fn the_authentication_key_signs_after_the_pin() {
         let mut terminal = Terminal::new(&mut card);
         terminal.send(SELECT, &PIV_AID).unwrap();
         let block = padded(&digest, key.size());
-        assert_eq!(
-            authenticate(&mut terminal, 0x07, 0x9A, 0x81, &block).status,
-            0x6982
-        );
+        assert_eq!(authenticate(&mut terminal, 0x07, 0x9A, 0x81, &block).status, 0x6982);
         terminal.send(VERIFY, PIN).unwrap();
         for _ in 0..2 {
             let answer = authenticate(&mut terminal, 0x07, 0x9A, 0x81, &block).unwrap();
-            key.verify(
-                Pkcs1v15Sign::new::<Sha256>(),
-                &digest,
-                response_value(&answer),
-            )
-            .unwrap();
+            key.verify(Pkcs1v15Sign::new::<Sha256>(), &digest, response_value(&answer)).unwrap();
         }
     }
 }
@@ -165,8 +122,7 @@ fn the_authentication_key_signs_after_the_pin() {
 #[test]
 fn the_signature_key_wants_the_pin_immediately_before_every_use() {
     let (mut card, provisioned) = standard(PivOptions::default());
-    let key = p256::ecdsa::VerifyingKey::from_public_key_der(provisioned.public_key(0x9C).unwrap())
-        .unwrap();
+    let key = p256::ecdsa::VerifyingKey::from_public_key_der(provisioned.public_key(0x9C).unwrap()).unwrap();
     let digest = Sha256::digest(b"to be signed");
     let mut terminal = Terminal::new(&mut card);
     terminal.send(SELECT, &PIV_AID).unwrap();
@@ -174,21 +130,11 @@ fn the_signature_key_wants_the_pin_immediately_before_every_use() {
     let answer = authenticate(&mut terminal, 0x11, 0x9C, 0x81, &digest).unwrap();
     let signature = p256::ecdsa::DerSignature::from_bytes(response_value(&answer)).unwrap();
     key.verify_prehash(&digest, &signature).unwrap();
-    assert_eq!(
-        authenticate(&mut terminal, 0x11, 0x9C, 0x81, &digest).status,
-        0x6982
-    );
-    for between in [
-        (hex!("00 F7 00 9A"), &[] as &[u8]),
-        (GET_DATA, &hex!("5C 01 7E")),
-        (SELECT, &PIV_AID),
-    ] {
+    assert_eq!(authenticate(&mut terminal, 0x11, 0x9C, 0x81, &digest).status, 0x6982);
+    for between in [(hex!("00 F7 00 9A"), &[] as &[u8]), (GET_DATA, &hex!("5C 01 7E")), (SELECT, &PIV_AID)] {
         terminal.send(VERIFY, PIN).unwrap();
         terminal.send(between.0, between.1);
-        assert_eq!(
-            authenticate(&mut terminal, 0x11, 0x9C, 0x81, &digest).status,
-            0x6982
-        );
+        assert_eq!(authenticate(&mut terminal, 0x11, 0x9C, 0x81, &digest).status, 0x6982);
     }
 }
 
@@ -197,8 +143,7 @@ fn key_agreement_gives_the_shared_x_coordinate() {
     let mut card = PivCard::new(PivOptions::default());
     let provisioned = provision(&mut card, &Layout::elliptic(), &Authority::default());
     let ours = p256::SecretKey::random(&mut rand_core::OsRng);
-    let theirs =
-        p256::PublicKey::from_public_key_der(provisioned.public_key(0x9D).unwrap()).unwrap();
+    let theirs = p256::PublicKey::from_public_key_der(provisioned.public_key(0x9D).unwrap()).unwrap();
     let expected = p256::ecdh::diffie_hellman(ours.to_nonzero_scalar(), theirs.as_affine());
     let mut terminal = Terminal::new(&mut card);
     terminal.send(SELECT, &PIV_AID).unwrap();
@@ -208,16 +153,10 @@ fn key_agreement_gives_the_shared_x_coordinate() {
     let point = p256::PublicKey::from_sec1_bytes(point.as_bytes()).unwrap();
     let point = p256::elliptic_curve::sec1::ToEncodedPoint::to_encoded_point(&point, false);
     let answer = authenticate(&mut terminal, 0x11, 0x9D, 0x85, point.as_bytes()).unwrap();
-    assert_eq!(
-        response_value(&answer),
-        expected.raw_secret_bytes().as_slice()
-    );
+    assert_eq!(response_value(&answer), expected.raw_secret_bytes().as_slice());
     let mut off_curve = point.as_bytes().to_vec();
     off_curve[64] ^= 1;
-    assert_eq!(
-        authenticate(&mut terminal, 0x11, 0x9D, 0x85, &off_curve).status,
-        0x6A80
-    );
+    assert_eq!(authenticate(&mut terminal, 0x11, 0x9D, 0x85, &off_curve).status, 0x6A80);
 }
 
 #[test]
@@ -234,41 +173,21 @@ fn the_varied_card_has_large_keys_retired_keys_and_a_compressed_certificate() {
     let content = skip(&read, 0x53);
     assert!(content.ends_with(&hex!("71 01 01 FE 00")));
     let mut certificate = Vec::new();
-    GzDecoder::new(skip(content, 0x70))
-        .read_to_end(&mut certificate)
-        .unwrap();
+    GzDecoder::new(skip(content, 0x70)).read_to_end(&mut certificate).unwrap();
     assert_eq!(certificate, provisioned.certificate(0x9C).unwrap());
 
     let digest = Sha256::digest(b"to be signed");
-    for (algorithm, reference, verify) in
-        [(0x05, 0x9C, true), (0x07, 0x9E, false), (0x16, 0x82, true)]
-    {
-        let key =
-            RsaPublicKey::from_public_key_der(provisioned.public_key(reference).unwrap()).unwrap();
+    for (algorithm, reference, verify) in [(0x05, 0x9C, true), (0x07, 0x9E, false), (0x16, 0x82, true)] {
+        let key = RsaPublicKey::from_public_key_der(provisioned.public_key(reference).unwrap()).unwrap();
         if verify {
             terminal.send(VERIFY, PIN).unwrap();
         }
-        let answer = authenticate(
-            &mut terminal,
-            algorithm,
-            reference,
-            0x81,
-            &padded(&digest, key.size()),
-        )
-        .unwrap();
-        key.verify(
-            Pkcs1v15Sign::new::<Sha256>(),
-            &digest,
-            response_value(&answer),
-        )
-        .unwrap();
+        let answer = authenticate(&mut terminal, algorithm, reference, 0x81, &padded(&digest, key.size())).unwrap();
+        key.verify(Pkcs1v15Sign::new::<Sha256>(), &digest, response_value(&answer)).unwrap();
     }
     let digest = Sha384::digest(b"to be signed");
     for reference in [0x9A, 0x83] {
-        let key = p384::ecdsa::VerifyingKey::from_public_key_der(
-            provisioned.public_key(reference).unwrap(),
-        )
-        .unwrap();
+        let key = p384::ecdsa::VerifyingKey::from_public_key_der(provisioned.public_key(reference).unwrap()).unwrap();
         let answer = authenticate(&mut terminal, 0x14, reference, 0x81, &digest).unwrap();
         let signature = p384::ecdsa::DerSignature::from_bytes(response_value(&answer)).unwrap();
         key.verify_prehash(&digest, &signature).unwrap();
@@ -282,9 +201,7 @@ fn keys_and_objects_survive_reset_and_the_other_application() {
     card.power_on();
     let key = RsaPublicKey::from_public_key_der(provisioned.public_key(0x9D).unwrap()).unwrap();
     let secret = hex!("00112233445566778899AABBCCDDEEFF");
-    let encrypted = key
-        .encrypt(&mut rand_core::OsRng, rsa::Pkcs1v15Encrypt, &secret)
-        .unwrap();
+    let encrypted = key.encrypt(&mut rand_core::OsRng, rsa::Pkcs1v15Encrypt, &secret).unwrap();
     let mut terminal = Terminal::new(&mut card);
     terminal.send(SELECT, &DUMMY_AID).unwrap();
     assert_eq!(terminal.send(VERIFY, PIN).status, 0x6D00);
@@ -292,10 +209,7 @@ fn keys_and_objects_survive_reset_and_the_other_application() {
     terminal.send(VERIFY, PIN).unwrap();
     let answer = authenticate(&mut terminal, 0x07, 0x9D, 0x81, &encrypted).unwrap();
     let block = response_value(&answer);
-    assert_eq!(
-        (&block[..2], &block[256 - 17..]),
-        (&[0, 2][..], [&[0], &secret[..]].concat().as_slice())
-    );
+    assert_eq!((&block[..2], &block[256 - 17..]), (&[0, 2][..], [&[0], &secret[..]].concat().as_slice()));
 }
 
 #[test]
@@ -316,10 +230,7 @@ fn printed_information_is_read_after_the_pin_only() {
     let (mut card, _) = standard(PivOptions::default());
     let mut terminal = Terminal::new(&mut card);
     terminal.send(SELECT, &PIV_AID).unwrap();
-    assert_eq!(
-        terminal.send(GET_DATA, &hex!("5C 03 5FC109")).status,
-        0x6982
-    );
+    assert_eq!(terminal.send(GET_DATA, &hex!("5C 03 5FC109")).status, 0x6982);
     terminal.send(VERIFY, PIN).unwrap();
     let printed = terminal.send(GET_DATA, &hex!("5C 03 5FC109")).unwrap();
     assert!(skip(&printed, 0x53).starts_with(b"\x01\x0CAda Lovelace"));
@@ -332,29 +243,18 @@ fn metadata_tells_algorithm_policy_origin_and_public_key() {
     terminal.send(SELECT, &PIV_AID).unwrap();
     let imported = terminal.send(hex!("00 F7 00 9A"), &[]).unwrap();
     let key = RsaPublicKey::from_public_key_der(provisioned.public_key(0x9A).unwrap()).unwrap();
-    assert!(imported.starts_with(&hex!(
-        "01 01 07 02 02 02 01 03 01 02 04 82 01 09 81 82 01 00"
-    )));
+    assert!(imported.starts_with(&hex!("01 01 07 02 02 02 01 03 01 02 04 82 01 09 81 82 01 00")));
     assert_eq!(imported[18..18 + 256], key.n().to_bytes_be());
     let generated = terminal.send(hex!("00 F7 00 9C"), &[]).unwrap();
     assert!(generated.starts_with(&hex!("01 01 11 02 02 03 01 03 01 01 04 43 86 41 04")));
     assert_eq!(terminal.send(hex!("00 F7 00 82"), &[]).status, 0x6A88);
-    assert_eq!(
-        terminal.send(hex!("00 F7 00 80"), &[]).unwrap(),
-        hex!("01 01 FF 05 01 01 06 02 03 03")
-    );
-    assert_eq!(
-        terminal.send(hex!("00 F7 00 9B"), &[]).unwrap(),
-        hex!("01 01 03 02 02 00 01 05 01 01")
-    );
+    assert_eq!(terminal.send(hex!("00 F7 00 80"), &[]).unwrap(), hex!("01 01 FF 05 01 01 06 02 03 03"));
+    assert_eq!(terminal.send(hex!("00 F7 00 9B"), &[]).unwrap(), hex!("01 01 03 02 02 00 01 05 01 01"));
     let mut plain = PivCard::new(PivOptions::plain());
     let mut terminal = Terminal::new(&mut plain);
     terminal.send(SELECT, &PIV_AID).unwrap();
     for instruction in [0xF7, 0xF8, 0xFD] {
-        assert_eq!(
-            terminal.send([0x00, instruction, 0x00, 0x00], &[]).status,
-            0x6D00
-        );
+        assert_eq!(terminal.send([0x00, instruction, 0x00, 0x00], &[]).status, 0x6D00);
     }
 }
 
@@ -368,9 +268,7 @@ fn curve_keys_are_imported() {
     let digest = Sha384::digest(b"to be signed");
     let answer = authenticate(&mut terminal, 0x14, 0x9E, 0x81, &digest).unwrap();
     let signature = p384::ecdsa::DerSignature::from_bytes(response_value(&answer)).unwrap();
-    p384::ecdsa::VerifyingKey::from(&key.public_key())
-        .verify_prehash(&digest, &signature)
-        .unwrap();
+    p384::ecdsa::VerifyingKey::from(&key.public_key()).verify_prehash(&digest, &signature).unwrap();
 }
 
 #[test]
@@ -378,19 +276,10 @@ fn a_number_above_the_modulus_and_a_foreign_algorithm_are_refused() {
     let (mut card, _) = standard(PivOptions::default());
     let mut terminal = Terminal::new(&mut card);
     terminal.send(SELECT, &PIV_AID).unwrap();
-    assert_eq!(
-        authenticate(&mut terminal, 0x07, 0x9A, 0x81, &[0xFF; 256]).status,
-        0x6982
-    );
+    assert_eq!(authenticate(&mut terminal, 0x07, 0x9A, 0x81, &[0xFF; 256]).status, 0x6982);
     terminal.send(VERIFY, PIN).unwrap();
-    assert_eq!(
-        authenticate(&mut terminal, 0x07, 0x9A, 0x81, &[0xFF; 256]).status,
-        0x6A80
-    );
-    assert_eq!(
-        authenticate(&mut terminal, 0x11, 0x9A, 0x81, &[0x11; 32]).status,
-        0x6A86
-    );
+    assert_eq!(authenticate(&mut terminal, 0x07, 0x9A, 0x81, &[0xFF; 256]).status, 0x6A80);
+    assert_eq!(authenticate(&mut terminal, 0x11, 0x9A, 0x81, &[0x11; 32]).status, 0x6A86);
     assert_eq!(terminal.send(VERIFY, &[]).status, 0x9000);
 }
 
@@ -402,39 +291,19 @@ fn pin_and_puk_are_changed_blocked_and_unblocked() {
     card.power_on();
     let mut terminal = Terminal::new(&mut card);
     terminal.send(SELECT, &PIV_AID).unwrap();
-    assert_eq!(
-        terminal
-            .send(CHANGE_PIN, b"999999\xFF\xFF654321\xFF\xFF")
-            .status,
-        0x63C2
-    );
-    terminal
-        .send(CHANGE_PIN, b"123456\xFF\xFF654321\xFF\xFF")
-        .unwrap();
+    assert_eq!(terminal.send(CHANGE_PIN, b"999999\xFF\xFF654321\xFF\xFF").status, 0x63C2);
+    terminal.send(CHANGE_PIN, b"123456\xFF\xFF654321\xFF\xFF").unwrap();
     assert_eq!(terminal.send(VERIFY, PIN).status, 0x63C2);
     assert_eq!(terminal.send(VERIFY, PIN).status, 0x63C1);
     assert_eq!(terminal.send(VERIFY, PIN).status & 0xFF00, 0x6900);
     assert_eq!(terminal.send(VERIFY, b"654321\xFF\xFF").status, 0x6983);
-    assert_eq!(
-        terminal.send(UNBLOCK, b"87654321123456\xFF\xFF").status,
-        0x63C2
-    );
+    assert_eq!(terminal.send(UNBLOCK, b"87654321123456\xFF\xFF").status, 0x63C2);
     terminal.send(UNBLOCK, b"12345678123456\xFF\xFF").unwrap();
     terminal.send(VERIFY, PIN).unwrap();
-    assert_eq!(
-        terminal
-            .send(hex!("00 24 00 81"), b"0000000087654321")
-            .status,
-        0x63C2
-    );
-    terminal
-        .send(hex!("00 24 00 81"), b"1234567887654321")
-        .unwrap();
+    assert_eq!(terminal.send(hex!("00 24 00 81"), b"0000000087654321").status, 0x63C2);
+    terminal.send(hex!("00 24 00 81"), b"1234567887654321").unwrap();
     for left in [0x63C2, 0x63C1, 0x63C0, 0x6983] {
-        assert_eq!(
-            terminal.send(UNBLOCK, b"12345678123456\xFF\xFF").status,
-            left
-        );
+        assert_eq!(terminal.send(UNBLOCK, b"12345678123456\xFF\xFF").status, left);
     }
 }
 
@@ -448,10 +317,7 @@ fn garbage_never_ends_a_card() {
         state ^= state << 17;
         state
     };
-    let instructions = [
-        0x20, 0x24, 0x2C, 0x47, 0x87, 0xA4, 0xC0, 0xCB, 0xDB, 0xF7, 0xF8, 0xF9, 0xFA, 0xFD, 0xFE,
-        0xFF,
-    ];
+    let instructions = [0x20, 0x24, 0x2C, 0x47, 0x87, 0xA4, 0xC0, 0xCB, 0xDB, 0xF7, 0xF8, 0xF9, 0xFA, 0xFD, 0xFE, 0xFF];
     card.transmit(&[&hex!("00 A4 04 00 0B"), &PIV_AID[..]].concat());
     for round in 0..1500 {
         let length = (random() % 40) as usize;
@@ -471,10 +337,7 @@ fn garbage_never_ends_a_card() {
     let mut terminal = Terminal::new(&mut card);
     terminal.send(SELECT, &PIV_AID).unwrap();
     let read = terminal.send(GET_DATA, &hex!("5C 03 5FC105")).unwrap();
-    assert_eq!(
-        skip(skip(&read, 0x53), 0x70),
-        provisioned.certificate(0x9A).unwrap()
-    );
+    assert_eq!(skip(skip(&read, 0x53), 0x70), provisioned.certificate(0x9A).unwrap());
 }
 
 #[test]
@@ -501,10 +364,6 @@ fn pem_files_are_written_for_other_programs() {
     provisioned.write_pem(&directory).unwrap();
     let certificate = std::fs::read_to_string(directory.join("9a.crt.pem")).unwrap();
     assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----\n"));
-    assert!(
-        std::fs::read_to_string(directory.join("9d.pub.pem"))
-            .unwrap()
-            .contains("PUBLIC KEY")
-    );
+    assert!(std::fs::read_to_string(directory.join("9d.pub.pem")).unwrap().contains("PUBLIC KEY"));
     std::fs::remove_dir_all(&directory).unwrap();
 }

@@ -9,10 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use crate::protocol::{
-    IFD_COMMUNICATION_ERROR, IFD_ERROR_INSUFFICIENT_BUFFER, IFD_ERROR_TAG, IFD_ICC_NOT_PRESENT,
-    IFD_NO_SUCH_DEVICE, IFD_NOT_SUPPORTED, IFD_SUCCESS, PowerAction, Request, Response,
-    TAG_IFD_POLLING_THREAD_KILLABLE, TAG_IFD_POLLING_THREAD_WITH_TIMEOUT,
-    TAG_IFD_SIMULTANEOUS_ACCESS, TAG_IFD_SLOT_THREAD_SAFE, TAG_IFD_SLOTS_NUMBER,
+    IFD_COMMUNICATION_ERROR, IFD_ERROR_INSUFFICIENT_BUFFER, IFD_ERROR_TAG, IFD_ICC_NOT_PRESENT, IFD_NO_SUCH_DEVICE,
+    IFD_NOT_SUPPORTED, IFD_SUCCESS, PowerAction, Request, Response, TAG_IFD_POLLING_THREAD_KILLABLE,
+    TAG_IFD_POLLING_THREAD_WITH_TIMEOUT, TAG_IFD_SIMULTANEOUS_ACCESS, TAG_IFD_SLOT_THREAD_SAFE, TAG_IFD_SLOTS_NUMBER,
     TAG_IFD_STOP_POLLING_THREAD, TAG_IFD_THREAD_SAFE,
 };
 use crate::reader;
@@ -51,9 +50,7 @@ fn ask(lun: Dword, request: &Request, vanished: u32) -> Response {
     let Some(reader) = reader::find(lun) else {
         return Response::failure(IFD_NO_SUCH_DEVICE);
     };
-    reader
-        .exchange(request)
-        .unwrap_or_else(|| Response::failure(vanished))
+    reader.exchange(request).unwrap_or_else(|| Response::failure(vanished))
 }
 
 /// The caller's bytes; none for a null pointer.
@@ -76,11 +73,7 @@ unsafe fn input(data: *const c_uchar, length: Dword) -> Vec<u8> {
 /// `buffer` is null or points to `capacity` writable bytes; `length` is null or points to a writable `Dword`.
 unsafe fn output(bytes: &[u8], buffer: *mut c_uchar, capacity: Dword, length: *mut Dword) -> u32 {
     let fits = Dword::try_from(bytes.len()).is_ok_and(|needed| needed <= capacity);
-    let written = if fits && !buffer.is_null() {
-        bytes.len()
-    } else {
-        0
-    };
+    let written = if fits && !buffer.is_null() { bytes.len() } else { 0 };
     if written > 0 {
         // SAFETY: `written` is at most `capacity`, and the buffers are distinct: one is ours.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), buffer, written) };
@@ -89,11 +82,7 @@ unsafe fn output(bytes: &[u8], buffer: *mut c_uchar, capacity: Dword, length: *m
         // SAFETY: not null, and writable as promised by the caller of this function.
         unsafe { length.write(Dword::try_from(written).unwrap_or(0)) };
     }
-    if written == bytes.len() {
-        IFD_SUCCESS
-    } else {
-        IFD_ERROR_INSUFFICIENT_BUFFER
-    }
+    if written == bytes.len() { IFD_SUCCESS } else { IFD_ERROR_INSUFFICIENT_BUFFER }
 }
 
 /// The number behind a length pointer; 0 for a null pointer.
@@ -115,18 +104,13 @@ unsafe fn capacity(length: *const Dword) -> Dword {
 /// # Safety
 /// `device_name` is null or a C string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IFDHCreateChannelByName(
-    lun: Dword,
-    device_name: *const c_char,
-) -> ResponseCode {
+pub unsafe extern "C" fn IFDHCreateChannelByName(lun: Dword, device_name: *const c_char) -> ResponseCode {
     guard(|| {
         if device_name.is_null() {
             return IFD_NO_SUCH_DEVICE;
         }
         // SAFETY: not null, and a C string as promised by pcscd.
-        let name = unsafe { CStr::from_ptr(device_name) }
-            .to_string_lossy()
-            .into_owned();
+        let name = unsafe { CStr::from_ptr(device_name) }.to_string_lossy().into_owned();
         let path = PathBuf::from(name.strip_prefix("unix:").unwrap_or(&name));
         match reader::open(lun, path) {
             Ok(()) => IFD_SUCCESS,
@@ -147,13 +131,7 @@ pub extern "C" fn IFDHCreateChannel(_lun: Dword, _channel: Dword) -> ResponseCod
 /// Releases the reader.
 #[unsafe(no_mangle)]
 pub extern "C" fn IFDHCloseChannel(lun: Dword) -> ResponseCode {
-    guard(|| {
-        if reader::close(lun) {
-            IFD_SUCCESS
-        } else {
-            IFD_NO_SUCH_DEVICE
-        }
-    })
+    guard(|| if reader::close(lun) { IFD_SUCCESS } else { IFD_NO_SUCH_DEVICE })
 }
 
 /// Answers what concerns the driver, asks the reader for the rest.
@@ -176,9 +154,7 @@ pub unsafe extern "C" fn IFDHGetCapabilities(
         };
         let answer = match tag {
             TAG_IFD_SIMULTANEOUS_ACCESS => Response::success(vec![u8::MAX]),
-            TAG_IFD_THREAD_SAFE | TAG_IFD_SLOT_THREAD_SAFE | TAG_IFD_SLOTS_NUMBER => {
-                Response::success(vec![1])
-            }
+            TAG_IFD_THREAD_SAFE | TAG_IFD_SLOT_THREAD_SAFE | TAG_IFD_SLOTS_NUMBER => Response::success(vec![1]),
             TAG_IFD_POLLING_THREAD_KILLABLE => Response::success(vec![0]),
             TAG_IFD_STOP_POLLING_THREAD => {
                 let function: extern "C" fn(Dword) -> ResponseCode = stop_waiting;
@@ -219,12 +195,7 @@ pub unsafe extern "C" fn IFDHSetCapabilities(
         };
         // SAFETY: `value` holds `length` bytes, as promised by pcscd.
         let value = unsafe { input(value, length) };
-        ask(
-            lun,
-            &Request::SetCapability { tag, value },
-            IFD_COMMUNICATION_ERROR,
-        )
-        .status
+        ask(lun, &Request::SetCapability { tag, value }, IFD_COMMUNICATION_ERROR).status
     })
 }
 
@@ -242,10 +213,7 @@ pub extern "C" fn IFDHSetProtocolParameters(
         let Ok(protocol) = u8::try_from(protocol) else {
             return IFD_NOT_SUPPORTED;
         };
-        let request = Request::SetProtocol {
-            protocol,
-            parameters: [flags, pts1, pts2, pts3],
-        };
+        let request = Request::SetProtocol { protocol, parameters: [flags, pts1, pts2, pts3] };
         ask(lun, &request, IFD_COMMUNICATION_ERROR).status
     })
 }
@@ -274,11 +242,7 @@ pub unsafe extern "C" fn IFDHPowerICC(
         }
         // SAFETY: `atr` is null or holds MAX_ATR_SIZE bytes, and the payload is no longer.
         let copied = unsafe { output(&answer.payload, atr, MAX_ATR_SIZE as Dword, atr_length) };
-        if answer.status == IFD_SUCCESS && !atr.is_null() {
-            copied
-        } else {
-            answer.status
-        }
+        if answer.status == IFD_SUCCESS && !atr.is_null() { copied } else { answer.status }
     })
 }
 
@@ -303,27 +267,14 @@ pub unsafe extern "C" fn IFDHTransmitToICC(
         // SAFETY: `response_length` is readable, as promised by pcscd.
         let capacity = unsafe { capacity(response_length) };
         let protocol = u8::try_from(send.protocol).unwrap_or(u8::MAX);
-        let answer = ask(
-            lun,
-            &Request::Transmit { protocol, command },
-            IFD_COMMUNICATION_ERROR,
-        );
+        let answer = ask(lun, &Request::Transmit { protocol, command }, IFD_COMMUNICATION_ERROR);
         // SAFETY: `response` holds `capacity` bytes, as promised by pcscd.
         let copied = unsafe { output(&answer.payload, response, capacity, response_length) };
         if !received.is_null() {
             // SAFETY: not null, and writable as promised by pcscd.
-            unsafe {
-                received.write(IoHeader {
-                    protocol: send.protocol,
-                    length: 0,
-                })
-            };
+            unsafe { received.write(IoHeader { protocol: send.protocol, length: 0 }) };
         }
-        if answer.status == IFD_SUCCESS {
-            copied
-        } else {
-            answer.status
-        }
+        if answer.status == IFD_SUCCESS { copied } else { answer.status }
     })
 }
 
@@ -358,11 +309,7 @@ pub unsafe extern "C" fn IFDHControl(
         let response = ask(lun, &request, IFD_COMMUNICATION_ERROR);
         // SAFETY: `answer` holds `answer_capacity` bytes, as promised by pcscd.
         let copied = unsafe { output(&response.payload, answer, answer_capacity, returned) };
-        if response.status == IFD_SUCCESS {
-            copied
-        } else {
-            response.status
-        }
+        if response.status == IFD_SUCCESS { copied } else { response.status }
     })
 }
 

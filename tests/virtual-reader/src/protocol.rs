@@ -128,10 +128,7 @@ impl Request {
     /// Whether sending it twice is the same as sending it once.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
-        !matches!(
-            self,
-            Self::Transmit { .. } | Self::Control { .. } | Self::SetCapability { .. }
-        )
+        !matches!(self, Self::Transmit { .. } | Self::Control { .. } | Self::SetCapability { .. })
     }
 
     /// The frame's content.
@@ -141,25 +138,12 @@ impl Request {
             Self::Power(action) => vec![1, *action as u8],
             Self::Transmit { protocol, command } => [&[2, *protocol], command.as_slice()].concat(),
             Self::Presence => vec![3],
-            Self::Control {
-                code,
-                capacity,
-                data,
-            } => [
-                &[4],
-                code.to_be_bytes().as_slice(),
-                &capacity.to_be_bytes(),
-                data,
-            ]
-            .concat(),
-            Self::Capability { tag } => [&[5], tag.to_be_bytes().as_slice()].concat(),
-            Self::SetCapability { tag, value } => {
-                [&[6], tag.to_be_bytes().as_slice(), value].concat()
+            Self::Control { code, capacity, data } => {
+                [&[4], code.to_be_bytes().as_slice(), &capacity.to_be_bytes(), data].concat()
             }
-            Self::SetProtocol {
-                protocol,
-                parameters,
-            } => [&[7, *protocol], parameters.as_slice()].concat(),
+            Self::Capability { tag } => [&[5], tag.to_be_bytes().as_slice()].concat(),
+            Self::SetCapability { tag, value } => [&[6], tag.to_be_bytes().as_slice(), value].concat(),
+            Self::SetProtocol { protocol, parameters } => [&[7, *protocol], parameters.as_slice()].concat(),
             Self::Close => vec![8],
             Self::AwaitMovement { seen, timeout } => {
                 [&[9], seen.to_be_bytes().as_slice(), &timeout.to_be_bytes()].concat()
@@ -180,45 +164,27 @@ impl Request {
             }),
             2 => {
                 let (protocol, command) = rest.split_first()?;
-                Self::Transmit {
-                    protocol: *protocol,
-                    command: command.to_vec(),
-                }
+                Self::Transmit { protocol: *protocol, command: command.to_vec() }
             }
             3 => Self::Presence,
             4 => {
                 let (code, rest) = number(rest)?;
                 let (capacity, data) = number(rest)?;
-                Self::Control {
-                    code,
-                    capacity,
-                    data: data.to_vec(),
-                }
+                Self::Control { code, capacity, data: data.to_vec() }
             }
-            5 => Self::Capability {
-                tag: number(rest)?.0,
-            },
+            5 => Self::Capability { tag: number(rest)?.0 },
             6 => {
                 let (tag, value) = number(rest)?;
-                Self::SetCapability {
-                    tag,
-                    value: value.to_vec(),
-                }
+                Self::SetCapability { tag, value: value.to_vec() }
             }
             7 => {
                 let (protocol, parameters) = rest.split_first()?;
-                Self::SetProtocol {
-                    protocol: *protocol,
-                    parameters: parameters.try_into().ok()?,
-                }
+                Self::SetProtocol { protocol: *protocol, parameters: parameters.try_into().ok()? }
             }
             8 => Self::Close,
             9 => {
                 let (seen, rest) = number(rest)?;
-                Self::AwaitMovement {
-                    seen,
-                    timeout: number(rest)?.0,
-                }
+                Self::AwaitMovement { seen, timeout: number(rest)?.0 }
             }
             _ => return None,
         })
@@ -229,19 +195,13 @@ impl Response {
     /// Success with `payload`.
     #[must_use]
     pub fn success(payload: Vec<u8>) -> Self {
-        Self {
-            status: IFD_SUCCESS,
-            payload,
-        }
+        Self { status: IFD_SUCCESS, payload }
     }
 
     /// Failure with an `IFD_…` code.
     #[must_use]
     pub fn failure(status: u32) -> Self {
-        Self {
-            status,
-            payload: Vec::new(),
-        }
+        Self { status, payload: Vec::new() }
     }
 
     /// The frame's content.
@@ -254,10 +214,7 @@ impl Response {
     #[must_use]
     pub fn decode(frame: &[u8]) -> Option<Self> {
         let (status, payload) = number(frame)?;
-        Some(Self {
-            status,
-            payload: payload.to_vec(),
-        })
+        Some(Self { status, payload: payload.to_vec() })
     }
 }
 
@@ -272,9 +229,7 @@ fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
 /// # Errors
 /// Those of the stream, and `InvalidInput` for content that no frame can hold.
 pub fn write_frame(stream: &mut impl Write, content: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(content.len())
-        .ok()
-        .filter(|length| *length <= MAX_FRAME);
+    let length = u32::try_from(content.len()).ok().filter(|length| *length <= MAX_FRAME);
     let length = length.ok_or(io::ErrorKind::InvalidInput)?;
     stream.write_all(&[length.to_be_bytes().as_slice(), content].concat())
 }
@@ -305,30 +260,14 @@ mod tests {
             Request::Power(PowerAction::Up),
             Request::Power(PowerAction::Down),
             Request::Power(PowerAction::Reset),
-            Request::Transmit {
-                protocol: 1,
-                command: vec![0, 0xA4, 4, 0],
-            },
+            Request::Transmit { protocol: 1, command: vec![0, 0xA4, 4, 0] },
             Request::Presence,
-            Request::Control {
-                code: 0x4200_0D48,
-                capacity: 264,
-                data: vec![7, 8],
-            },
+            Request::Control { code: 0x4200_0D48, capacity: 264, data: vec![7, 8] },
             Request::Capability { tag: TAG_IFD_ATR },
-            Request::SetCapability {
-                tag: 0x0180,
-                value: vec![1],
-            },
-            Request::SetProtocol {
-                protocol: 2,
-                parameters: [1, 0x94, 0, 0],
-            },
+            Request::SetCapability { tag: 0x0180, value: vec![1] },
+            Request::SetProtocol { protocol: 2, parameters: [1, 0x94, 0, 0] },
             Request::Close,
-            Request::AwaitMovement {
-                seen: 3,
-                timeout: 5000,
-            },
+            Request::AwaitMovement { seen: 3, timeout: 5000 },
         ];
         for request in requests {
             assert_eq!(Request::decode(&request.encode()), Some(request));
@@ -337,15 +276,7 @@ mod tests {
 
     #[test]
     fn malformed_requests_are_refused() {
-        for frame in [
-            &[][..],
-            &[0],
-            &[1, 3],
-            &[2],
-            &[4, 0, 0],
-            &[7, 1, 2, 3],
-            &[9, 0, 0, 0, 1],
-        ] {
+        for frame in [&[][..], &[0], &[1, 3], &[2], &[4, 0, 0], &[7, 1, 2, 3], &[9, 0, 0, 0, 1]] {
             assert_eq!(Request::decode(frame), None, "{frame:?}");
         }
     }

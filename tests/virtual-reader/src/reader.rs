@@ -8,20 +8,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use crate::protocol::{
-    IFD_COMMUNICATION_ERROR, IFD_SUCCESS, Request, Response, read_frame, write_frame,
-};
+use crate::protocol::{IFD_COMMUNICATION_ERROR, IFD_SUCCESS, Request, Response, read_frame, write_frame};
 
 /// Locked only to look a reader up, never during an exchange.
 static READERS: RwLock<BTreeMap<u64, Arc<Reader>>> = RwLock::new(BTreeMap::new());
 
 /// The reader opened as `lun`.
 pub(crate) fn find(lun: u64) -> Option<Arc<Reader>> {
-    READERS
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(&lun)
-        .cloned()
+    READERS.read().unwrap_or_else(PoisonError::into_inner).get(&lun).cloned()
 }
 
 /// Opens the reader behind the socket at `path` as `lun`; fails when nobody listens there.
@@ -33,19 +27,13 @@ pub(crate) fn open(lun: u64, path: PathBuf) -> io::Result<()> {
         waiting: Mutex::new(None),
         stopped: AtomicBool::new(false),
     };
-    READERS
-        .write()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(lun, Arc::new(reader));
+    READERS.write().unwrap_or_else(PoisonError::into_inner).insert(lun, Arc::new(reader));
     Ok(())
 }
 
 /// Forgets the reader and tells its other side; whether there was one.
 pub(crate) fn close(lun: u64) -> bool {
-    let reader = READERS
-        .write()
-        .unwrap_or_else(PoisonError::into_inner)
-        .remove(&lun);
+    let reader = READERS.write().unwrap_or_else(PoisonError::into_inner).remove(&lun);
     let Some(reader) = reader else { return false };
     reader.stop_waiting();
     if reader.exchange(&Request::Close).is_none() {
@@ -92,13 +80,8 @@ impl Reader {
             }
             let stream = link.as_mut()?;
             let written = write_frame(stream, &frame).is_ok();
-            let answer = if written {
-                read_frame(stream)
-                    .ok()
-                    .and_then(|frame| Response::decode(&frame))
-            } else {
-                None
-            };
+            let answer =
+                if written { read_frame(stream).ok().and_then(|frame| Response::decode(&frame)) } else { None };
             if answer.is_some() {
                 return answer;
             }

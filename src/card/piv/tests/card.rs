@@ -71,7 +71,10 @@ impl Card {
             commands: Vec::new(),
         };
         card.objects.insert(0x7E, hex::decode(DISCOVERY).unwrap());
-        card.put(0x5FC102, "3019D0439458210C2C19A0846D83685A1082108CE73984108CA3FC341000112233445566778899AABBCCDDEEFF3E00FE00");
+        card.put(
+            0x5FC102,
+            "3019D0439458210C2C19A0846D83685A1082108CE73984108CA3FC341000112233445566778899AABBCCDDEEFF3E00FE00",
+        );
         card.put(0x5FC10C, "C10100C20100FE00");
         card.put(0x5FC107, "F015A000000116FF02FE00");
         card.put(0x5FC106, "BA0601300002DB00BB00FE00");
@@ -90,7 +93,8 @@ impl Card {
     /// Stores a certificate object.
     pub(super) fn certify(&mut self, tag: u32, certificate: &str) {
         let certificate = der(certificate);
-        let content = Builder::new().push(Tag::new(0x70), &certificate).push(Tag::new(0x71), &[0]).push(Tag::new(0xFE), &[]);
+        let content =
+            Builder::new().push(Tag::new(0x70), &certificate).push(Tag::new(0x71), &[0]).push(Tag::new(0xFE), &[]);
         self.objects.insert(tag, Builder::new().nested(Tag::new(0x53), content).finish());
     }
 
@@ -132,7 +136,9 @@ impl Card {
             (0xF8, 0, 0) if self.serial.is_some() => (self.serial.unwrap_or_default().to_be_bytes().to_vec(), 0x9000),
             (0xF9, reference, 0) if self.version.is_some() => (vec![0x30, 0x01, reference], 0x9000),
             (0xF7, 0, reference) => match &self.metadata {
-                Some(metadata) => metadata.get(&reference).map_or((Vec::new(), 0x6A88), |answer| (answer.clone(), 0x9000)),
+                Some(metadata) => {
+                    metadata.get(&reference).map_or((Vec::new(), 0x6A88), |answer| (answer.clone(), 0x9000))
+                }
                 None => (Vec::new(), 0x6D00),
             },
             (0x20 | 0x24 | 0x2C, ..) => (Vec::new(), 0x6A88),

@@ -55,7 +55,8 @@ fn a_pin_whose_form_the_card_refuses_is_incorrect() {
     card.refusals.insert(0x20, 0x6A80);
     assert_eq!(verify(&mut card, &mut piv, Role::User, b"abcdef"), Err(CardError::PinIncorrect { retries: None }));
     card.refusals.insert(0x24, 0x6A80);
-    let changed = card.with(|channel| piv.change_reference_data(channel, Role::User, &Pin::new(b"123456"), &Pin::new(b"abcdef")));
+    let changed =
+        card.with(|channel| piv.change_reference_data(channel, Role::User, &Pin::new(b"123456"), &Pin::new(b"abcdef")));
     assert_eq!(changed, Err(CardError::PinInvalid));
 }
 
@@ -78,7 +79,8 @@ fn pin_and_puk_are_changed_and_the_pin_is_reset_by_the_puk() {
     card.with(|channel| {
         piv.reset_retry_counter(channel, &Pin::new(b"12345678"), &Pin::new(b"111111")).unwrap();
         piv.change_reference_data(channel, Role::User, &Pin::new(b"111111"), &Pin::new(b"22222222")).unwrap();
-        piv.change_reference_data(channel, Role::SecurityOfficer, &Pin::new(b"12345678"), &Pin::new(b"333333")).unwrap();
+        piv.change_reference_data(channel, Role::SecurityOfficer, &Pin::new(b"12345678"), &Pin::new(b"333333"))
+            .unwrap();
         piv.verify(channel, Role::User, &Pin::new(b"22222222")).unwrap();
     });
     assert_eq!(card.puk, b"333333\xFF\xFF");

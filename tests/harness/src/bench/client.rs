@@ -24,11 +24,7 @@ impl Client {
             .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
         let input = process.stdin.take();
         let output = BufReader::new(process.stdout.take().expect("a pipe from the client"));
-        Self {
-            process,
-            input,
-            output,
-        }
+        Self { process, input, output }
     }
 
     /// Says one line of `pcsc-client`'s language and returns the answer, `error …` included.
@@ -43,9 +39,7 @@ impl Client {
     /// When the client is gone.
     pub fn tell(&mut self, line: &str) {
         let input = self.input.as_mut().expect("the client's input");
-        writeln!(input, "{line}")
-            .and_then(|()| input.flush())
-            .expect("a living client");
+        writeln!(input, "{line}").and_then(|()| input.flush()).expect("a living client");
     }
 
     /// Waits for the answer to a line.
@@ -55,10 +49,7 @@ impl Client {
     pub fn hear(&mut self) -> String {
         let mut answer = String::new();
         self.output.read_line(&mut answer).expect("a living client");
-        assert!(
-            answer.ends_with('\n'),
-            "the client ended in the middle: {answer}"
-        );
+        assert!(answer.ends_with('\n'), "the client ended in the middle: {answer}");
         answer.trim_end().to_owned()
     }
 
@@ -83,10 +74,7 @@ impl Client {
             if answer == wanted {
                 return;
             }
-            assert!(
-                Instant::now() < deadline,
-                "{line}: still {answer}, not {wanted}"
-            );
+            assert!(Instant::now() < deadline, "{line}: still {answer}, not {wanted}");
         }
     }
 

@@ -62,10 +62,7 @@ impl Daemon {
             .stdout(log.try_clone()?)
             .stderr(Stdio::from(log));
         let (reply, process) = mpsc::channel();
-        let orders = SPAWNER
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let orders = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner).clone();
         orders.send((command, reply)).map_err(io::Error::other)?;
         Ok(Self(process.recv().map_err(io::Error::other)??))
     }
@@ -76,10 +73,7 @@ impl Daemon {
 
     /// Ends pcscd by SIGTERM, and by force if that does not help.
     pub(super) fn stop(mut self) {
-        let id = i32::try_from(self.0.id())
-            .ok()
-            .and_then(Pid::from_raw)
-            .expect("a process id");
+        let id = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).expect("a process id");
         if let Err(error) = kill_process(id, Signal::TERM) {
             eprintln!("pcscd takes no signal: {error}");
         }

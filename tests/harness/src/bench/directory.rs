@@ -18,9 +18,7 @@ pub(super) struct Directory(PathBuf);
 impl Directory {
     pub(super) fn create() -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let base = Some(std::env::temp_dir())
-            .filter(|base| fits(base))
-            .unwrap_or_else(|| "/tmp".into());
+        let base = Some(std::env::temp_dir()).filter(|base| fits(base)).unwrap_or_else(|| "/tmp".into());
         sweep(&base);
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -52,9 +50,7 @@ impl Drop for Directory {
 fn fits(base: &Path) -> bool {
     base.to_str().is_some_and(|text| {
         text.len() <= LONGEST_BASE
-            && text
-                .chars()
-                .all(|character| character.is_ascii_alphanumeric() || "/-._@=".contains(character))
+            && text.chars().all(|character| character.is_ascii_alphanumeric() || "/-._@=".contains(character))
     })
 }
 
@@ -65,13 +61,7 @@ fn sweep(base: &Path) {
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let process = name.to_str().and_then(|name| {
-            name.strip_prefix(PREFIX)?
-                .split_once('-')?
-                .0
-                .parse::<u32>()
-                .ok()
-        });
+        let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-')?.0.parse::<u32>().ok());
         if process.is_some_and(|id| !Path::new(&format!("/proc/{id}")).exists()) {
             // another process may be sweeping too
             let _ = std::fs::remove_dir_all(entry.path());

@@ -31,9 +31,7 @@ fn build() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../virtual-reader/Cargo.toml");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command
-        .args(["build", "--quiet", "--manifest-path"])
-        .arg(manifest);
+    command.args(["build", "--quiet", "--manifest-path"]).arg(manifest);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }

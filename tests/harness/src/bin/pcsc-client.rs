@@ -20,9 +20,7 @@ use std::ffi::CString;
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
-use pcsc::{
-    Attribute, Card, Context, Disposition, Error, Protocols, ReaderState, Scope, ShareMode, State,
-};
+use pcsc::{Attribute, Card, Context, Disposition, Error, Protocols, ReaderState, Scope, ShareMode, State};
 
 /// How long `await` waits.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,19 +43,13 @@ fn main() {
 }
 
 fn next_line() -> Option<String> {
-    std::io::stdin()
-        .lock()
-        .lines()
-        .next()
-        .map(|line| line.expect("a line"))
+    std::io::stdin().lock().lines().next().map(|line| line.expect("a line"))
 }
 
 fn answer(result: Result<String, Error>) {
     let text = result.unwrap_or_else(|error| format!("error {error:?}"));
     let mut output = std::io::stdout().lock();
-    writeln!(output, "{text}")
-        .and_then(|()| output.flush())
-        .expect("a reader of the answers");
+    writeln!(output, "{text}").and_then(|()| output.flush()).expect("a reader of the answers");
 }
 
 /// Obeys inside a transaction until `end`.
@@ -69,9 +61,7 @@ fn transaction(card: &mut Card) {
     answer(Ok("ok".to_owned()));
     while let Some(line) = next_line() {
         if line == "end" {
-            let ended = transaction
-                .end(Disposition::LeaveCard)
-                .map_err(|(_, error)| error);
+            let ended = transaction.end(Disposition::LeaveCard).map_err(|(_, error)| error);
             return answer(ended.map(|()| "ok".to_owned()));
         }
         let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
@@ -87,8 +77,7 @@ fn obey(context: &Context, card: &mut Option<Card>, line: &str) -> Result<String
         ("connect", _) => connect(context, card, rest),
         ("disconnect", Some(_)) => {
             let held = card.take().ok_or(Error::InvalidHandle)?;
-            held.disconnect(disposition(rest))
-                .map_err(|(_, error)| error)?;
+            held.disconnect(disposition(rest)).map_err(|(_, error)| error)?;
             Ok("ok".to_owned())
         }
         ("reconnect", Some(card)) => {
@@ -107,25 +96,16 @@ fn exchange(card: &Card, verb: &str, arguments: &str) -> Result<String, Error> {
         "transmit" => Ok(hex(card.transmit(&bytes(arguments), &mut buffer)?)),
         "control" => {
             let (code, data) = arguments.split_once(' ').unwrap_or((arguments, ""));
-            Ok(hex(card.control(
-                number(code),
-                &bytes(data),
-                &mut buffer,
-            )?))
+            Ok(hex(card.control(number(code), &bytes(data), &mut buffer)?))
         }
-        "attribute" => Ok(hex(
-            card.get_attribute(attribute(arguments)?, &mut buffer[..256])?
-        )),
+        "attribute" => Ok(hex(card.get_attribute(attribute(arguments)?, &mut buffer[..256])?)),
         _ => Err(Error::InvalidParameter),
     }
 }
 
 fn list(context: &Context) -> Result<String, Error> {
     let readers = context.list_readers_owned()?;
-    let names: Vec<String> = readers
-        .iter()
-        .map(|name| name.to_string_lossy().into_owned())
-        .collect();
+    let names: Vec<String> = readers.iter().map(|name| name.to_string_lossy().into_owned()).collect();
     Ok(names.join("\t"))
 }
 
@@ -149,11 +129,7 @@ fn await_card(context: &Context, arguments: &str) -> Result<String, Error> {
 
 fn connect(context: &Context, card: &mut Option<Card>, arguments: &str) -> Result<String, Error> {
     let (mode, reader) = arguments.split_once(' ').ok_or(Error::InvalidParameter)?;
-    let mode = if mode == "exclusive" {
-        ShareMode::Exclusive
-    } else {
-        ShareMode::Shared
-    };
+    let mode = if mode == "exclusive" { ShareMode::Exclusive } else { ShareMode::Shared };
     let connected = context.connect(&c_string(reader)?, mode, Protocols::ANY)?;
     let atr = hex(&connected.get_attribute_owned(Attribute::AtrString)?);
     *card = Some(connected);
@@ -190,9 +166,7 @@ fn number(digits: &str) -> pcsc::ffi::DWORD {
 
 fn bytes(digits: &str) -> Vec<u8> {
     let pairs = digits.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

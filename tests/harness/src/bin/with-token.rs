@@ -144,21 +144,14 @@ fn main() -> ExitCode {
         Ok(status) => ExitCode::from(exit_code(status)),
         Err(error) => {
             eprintln!("with-token: {}: {error}", program.display());
-            ExitCode::from(if error.kind() == io::ErrorKind::NotFound {
-                127
-            } else {
-                126
-            })
+            ExitCode::from(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 })
         }
     }
 }
 
 fn wrong_call(complaint: &str) -> ExitCode {
     eprintln!("with-token: {complaint}\nusage: with-token CARD COMMAND [ARGUMENT...]\ncards:");
-    for Choice {
-        name, description, ..
-    } in &CARDS
-    {
+    for Choice { name, description, .. } in &CARDS {
         eprintln!("  {name:<14} {description}");
     }
     ExitCode::from(2)
@@ -170,8 +163,7 @@ fn run(choice: &Choice, program: &OsString, arguments: Vec<OsString>) -> io::Res
     let token = (choice.make)();
     let reader = VirtualReader::with_card(token.card);
     let bench = Bench::start(vec![(READER, reader.clone())]);
-    let log = std::env::var_os("CARDEA_APDU_LOG")
-        .map_or_else(|| bench.directory().join("apdu.log"), PathBuf::from);
+    let log = std::env::var_os("CARDEA_APDU_LOG").map_or_else(|| bench.directory().join("apdu.log"), PathBuf::from);
     reader.log_to_file(&log)?;
     (token.write_pem)(bench.directory())?;
     let mut command: Command = bench.command(program);
@@ -182,10 +174,7 @@ fn run(choice: &Choice, program: &OsString, arguments: Vec<OsString>) -> io::Res
         .env("CARDEA_APDU_LOG", log)
         .env("CARDEA_BENCH_DIR", bench.directory());
     let mut child = command.spawn()?;
-    let id = i32::try_from(child.id())
-        .ok()
-        .and_then(Pid::from_raw)
-        .expect("a process id");
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
     let handle = signals.handle();
     let forwarding = thread::spawn(move || {
         for signal in &mut signals {
@@ -207,8 +196,6 @@ fn run(choice: &Choice, program: &OsString, arguments: Vec<OsString>) -> io::Res
 
 /// The status a shell would give.
 fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     u8::try_from(code).unwrap_or(u8::MAX)
 }

@@ -10,21 +10,12 @@ impl Atr {
     /// An answer to reset with at most 15 historical bytes (what is beyond is cut).
     pub fn t1(historical: &[u8]) -> Self {
         let length = historical.len().min(15);
-        Self {
-            historical: historical[..length].to_vec(),
-        }
+        Self { historical: historical[..length].to_vec() }
     }
 
     /// TS, T0, TD1 (T=1), TD2 (T=1), TA3 (block size 254), TB3 (block and character waiting time), historical bytes, TCK.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut atr = vec![
-            0x3B,
-            0x80 | self.historical.len() as u8,
-            0x81,
-            0x31,
-            0xFE,
-            0x45,
-        ];
+        let mut atr = vec![0x3B, 0x80 | self.historical.len() as u8, 0x81, 0x31, 0xFE, 0x45];
         atr.extend_from_slice(&self.historical);
         // ISO 7816-3 8.2.5: the exclusive-or of T0 to TCK is zero
         let check = atr[1..].iter().fold(0, |check, byte| check ^ byte);

@@ -65,11 +65,7 @@ impl Command {
                 let length = usize::from(u16::from_be_bytes([*high, *low]));
                 match rest.len().checked_sub(length) {
                     Some(0) if length > 0 => (rest, 256, true),
-                    Some(2) if length > 0 => (
-                        &rest[..length],
-                        extended_expected(rest[length], rest[length + 1]),
-                        true,
-                    ),
+                    Some(2) if length > 0 => (&rest[..length], extended_expected(rest[length], rest[length + 1]), true),
                     _ => return Err(status::WRONG_LENGTH),
                 }
             }
@@ -82,15 +78,7 @@ impl Command {
                 }
             }
         };
-        Ok(Self {
-            class: *class,
-            instruction: *instruction,
-            p1: *p1,
-            p2: *p2,
-            data: data.to_vec(),
-            expected,
-            extended,
-        })
+        Ok(Self { class: *class, instruction: *instruction, p1: *p1, p2: *p2, data: data.to_vec(), expected, extended })
     }
 
     /// Encodes the command with extended length fields wherever they are needed.
@@ -108,12 +96,8 @@ impl Command {
         }
         match (extended, self.data.is_empty()) {
             (false, _) => apdu.push(self.expected as u8),
-            (true, true) => {
-                apdu.extend_from_slice(&[0, (self.expected >> 8) as u8, self.expected as u8])
-            }
-            (true, false) => {
-                apdu.extend_from_slice(&[(self.expected >> 8) as u8, self.expected as u8])
-            }
+            (true, true) => apdu.extend_from_slice(&[0, (self.expected >> 8) as u8, self.expected as u8]),
+            (true, false) => apdu.extend_from_slice(&[(self.expected >> 8) as u8, self.expected as u8]),
         }
         apdu
     }
@@ -147,10 +131,7 @@ mod tests {
             (&hex!("00 CB 3F FF 00 00 02 5C 00 00 00"), 2, 65536, true),
         ] {
             let command = Command::decode(apdu).unwrap();
-            assert_eq!(
-                (command.data.len(), command.expected, command.extended),
-                (length, expected, extended)
-            );
+            assert_eq!((command.data.len(), command.expected, command.extended), (length, expected, extended));
         }
     }
 

@@ -41,13 +41,8 @@ impl<'c> Terminal<'c> {
     /// A terminal that uses extended length APDUs if the card's historical bytes announce them, and else chains.
     pub fn new(card: &'c mut dyn VirtualCard) -> Self {
         let atr = card.atr();
-        let extended_length = atr
-            .windows(4)
-            .any(|window| window[0] == 0x73 && window[3] & 0x40 != 0);
-        Self {
-            card,
-            extended_length,
-        }
+        let extended_length = atr.windows(4).any(|window| window[0] == 0x73 && window[3] & 0x40 != 0);
+        Self { card, extended_length }
     }
 
     /// The card, for what is below commands.
@@ -57,11 +52,8 @@ impl<'c> Terminal<'c> {
 
     /// Sends a command and collects the whole response.
     pub fn send(&mut self, header: [u8; 4], data: &[u8]) -> Response {
-        let last = if self.extended_length {
-            self.send_extended(header, data)
-        } else {
-            self.send_chained(header, data)
-        };
+        let last =
+            if self.extended_length { self.send_extended(header, data) } else { self.send_chained(header, data) };
         self.collect(last)
     }
 
@@ -98,13 +90,7 @@ impl<'c> Terminal<'c> {
 
     fn collect(&mut self, mut response: Response) -> Response {
         while response.status >> 8 == 0x61 {
-            let next = Response::from_apdu(self.card.transmit(&[
-                0x00,
-                0xC0,
-                0x00,
-                0x00,
-                response.status as u8,
-            ]));
+            let next = Response::from_apdu(self.card.transmit(&[0x00, 0xC0, 0x00, 0x00, response.status as u8]));
             response.data.extend_from_slice(&next.data);
             response.status = next.status;
         }

@@ -25,10 +25,7 @@ pub struct Transmission {
 impl Transmission {
     /// A card that takes extended length APDUs, or one that refuses them with 6700.
     pub fn new(extended_length: bool) -> Self {
-        Self {
-            extended_length,
-            ..Self::default()
-        }
+        Self { extended_length, ..Self::default() }
     }
 
     /// Forgets unfinished chains in both directions.
@@ -105,11 +102,7 @@ impl Transmission {
         if data.len() > expected {
             self.remainder = data.split_off(expected);
             // ISO 7816-4 5.3.4: 6100 says that 256 bytes or more are left
-            word = 0x6100
-                | u16::try_from(self.remainder.len())
-                    .ok()
-                    .filter(|left| *left < 256)
-                    .unwrap_or(0);
+            word = 0x6100 | u16::try_from(self.remainder.len()).ok().filter(|left| *left < 256).unwrap_or(0);
         }
         data.extend_from_slice(&word.to_be_bytes());
         data
@@ -142,10 +135,7 @@ mod tests {
     #[test]
     fn a_chain_becomes_one_command() {
         let mut transmission = Transmission::new(false);
-        assert_eq!(
-            transmission.receive(&hex!("10 DB 3F FF 02 01 02")),
-            Received::Answer(vec![0x90, 0x00])
-        );
+        assert_eq!(transmission.receive(&hex!("10 DB 3F FF 02 01 02")), Received::Answer(vec![0x90, 0x00]));
         let command = command(transmission.receive(&hex!("00 DB 3F FF 01 03 00")));
         assert_eq!((command.class, command.data), (0x00, vec![1, 2, 3]));
     }
@@ -154,14 +144,8 @@ mod tests {
     fn another_command_inside_a_chain_ends_the_chain_with_6883() {
         let mut transmission = Transmission::new(false);
         transmission.receive(&hex!("10 DB 3F FF 02 01 02"));
-        assert_eq!(
-            transmission.receive(&hex!("00 20 00 80")),
-            Received::Answer(vec![0x68, 0x83])
-        );
-        assert_eq!(
-            command(transmission.receive(&hex!("00 20 00 80"))).instruction,
-            0x20
-        );
+        assert_eq!(transmission.receive(&hex!("00 20 00 80")), Received::Answer(vec![0x68, 0x83]));
+        assert_eq!(command(transmission.receive(&hex!("00 20 00 80"))).instruction, 0x20);
     }
 
     #[test]
@@ -169,43 +153,24 @@ mod tests {
         let mut transmission = Transmission::new(false);
         let first = transmission.answer(vec![7; 600], status::SUCCESS, 256);
         assert_eq!((first.len(), &first[256..]), (258, [0x61, 0x00].as_slice()));
-        let Received::Answer(second) = transmission.receive(&hex!("00 C0 00 00 00")) else {
-            panic!("no answer")
-        };
+        let Received::Answer(second) = transmission.receive(&hex!("00 C0 00 00 00")) else { panic!("no answer") };
         assert_eq!(&second[256..], [0x61, 88]);
-        let Received::Answer(third) = transmission.receive(&hex!("00 C0 00 00 58")) else {
-            panic!("no answer")
-        };
+        let Received::Answer(third) = transmission.receive(&hex!("00 C0 00 00 58")) else { panic!("no answer") };
         assert_eq!(&third[88..], [0x90, 0x00]);
-        assert_eq!(
-            transmission.receive(&hex!("00 C0 00 00 00")),
-            Received::Answer(vec![0x69, 0x85])
-        );
+        assert_eq!(transmission.receive(&hex!("00 C0 00 00 00")), Received::Answer(vec![0x69, 0x85]));
     }
 
     #[test]
     fn a_short_card_refuses_extended_length() {
         let extended = hex!("00 CB 3F FF 00 00 05 5C 03 5F C1 05 00 00");
-        assert_eq!(
-            Transmission::new(false).receive(&extended),
-            Received::Answer(vec![0x67, 0x00])
-        );
-        assert_eq!(
-            command(Transmission::new(true).receive(&extended)).expected,
-            65536
-        );
+        assert_eq!(Transmission::new(false).receive(&extended), Received::Answer(vec![0x67, 0x00]));
+        assert_eq!(command(Transmission::new(true).receive(&extended)).expected, 65536);
     }
 
     #[test]
     fn foreign_classes_are_refused() {
         let mut transmission = Transmission::new(true);
-        for (class, status) in [
-            (0x01, 0x6881),
-            (0x41, 0x6881),
-            (0x0C, 0x6882),
-            (0x80, 0x6E00),
-            (0xFF, 0x6E00),
-        ] {
+        for (class, status) in [(0x01, 0x6881), (0x41, 0x6881), (0x0C, 0x6882), (0x80, 0x6E00), (0xFF, 0x6E00)] {
             let answer = transmission.receive(&[class, 0xA4, 0x04, 0x00]);
             assert_eq!(answer, Received::Answer(u16::to_be_bytes(status).to_vec()));
         }

@@ -45,38 +45,24 @@ impl CommandLayer {
     }
 
     /// Processes one command; `None` means that the application crashed.
-    pub(super) fn call(
-        &mut self,
-        application: &mut dyn Running,
-        command: &Command,
-    ) -> Option<Answer> {
+    pub(super) fn call(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
         let yubico = self.options.yubico_extensions;
         match (command.instruction, command.p1, command.p2) {
             (0x24, 0x00, 0x80) => self.change_pin(application, command),
             (0x24, 0x00, 0x81) => self.try_puk(application, command),
             (0x2C, 0x00, 0x80) => self.try_puk(application, command),
             (0x47, 0x00, reference) => self.generate(application, command, reference),
-            (0x87, algorithm, reference) => {
-                self.general_authenticate(application, command, algorithm, reference)
-            }
+            (0x87, algorithm, reference) => self.general_authenticate(application, command, algorithm, reference),
             (0xCB, 0x3F, 0xFF) => self.get_data(application, command),
             (0xDB, 0x3F, 0xFF) => self.put_data(application, command),
             (0x20 | 0x24 | 0x2C | 0x47 | 0xCB | 0xDB, _, _) => application.call(command),
             (0xFE, algorithm, reference) => self.import(application, command, algorithm, reference),
-            (0xFD, 0x00, 0x00) if yubico => {
-                own(application, Answer::success(self.options.version.to_vec()))
-            }
-            (0xF8, _, _) if yubico => own(
-                application,
-                Answer::success(self.serial.to_be_bytes().to_vec()),
-            ),
+            (0xFD, 0x00, 0x00) if yubico => own(application, Answer::success(self.options.version.to_vec())),
+            (0xF8, _, _) if yubico => own(application, Answer::success(self.serial.to_be_bytes().to_vec())),
             (0xF7, 0x00, reference) if yubico => self.get_metadata(application, reference),
             (0xFB, _, _) if yubico => self.reset(application, command),
             (0xFF, _, _) if yubico => self.set_management_key(application, command),
-            _ => own(
-                application,
-                Answer::status(status::INSTRUCTION_NOT_SUPPORTED),
-            ),
+            _ => own(application, Answer::status(status::INSTRUCTION_NOT_SUPPORTED)),
         }
     }
 
@@ -118,22 +104,11 @@ impl CommandLayer {
         Some(Answer::status(0x63C0 | u16::from(self.puk_retries)))
     }
 
-    fn generate(
-        &mut self,
-        application: &mut dyn Running,
-        command: &Command,
-        reference: u8,
-    ) -> Option<Answer> {
+    fn generate(&mut self, application: &mut dyn Running, command: &Command, reference: u8) -> Option<Answer> {
         let answer = application.call(command)?;
         if answer.is_success() {
-            let algorithm =
-                find(&command.data, &[0xAC, 0x80]).and_then(|value| value.first().copied());
-            self.metadata.remember(
-                reference,
-                algorithm.unwrap_or(0),
-                KeyOrigin::Generated,
-                &answer.data,
-            );
+            let algorithm = find(&command.data, &[0xAC, 0x80]).and_then(|value| value.first().copied());
+            self.metadata.remember(reference, algorithm.unwrap_or(0), KeyOrigin::Generated, &answer.data);
         }
         Some(answer)
     }
@@ -157,8 +132,7 @@ impl CommandLayer {
         if !answer.is_success() {
             return Some(answer);
         }
-        self.metadata
-            .remember(reference, algorithm, KeyOrigin::Imported, &answer.data);
+        self.metadata.remember(reference, algorithm, KeyOrigin::Imported, &answer.data);
         Some(Answer::success(Vec::new()))
     }
 
@@ -177,9 +151,7 @@ impl CommandLayer {
             return own(application, Answer::status(status::INCORRECT_P1_P2));
         }
         let number = find(&command.data, &[0x7C, 0x81]).unwrap_or_default();
-        let too_large = key
-            .modulus()
-            .is_some_and(|modulus| number.len() == modulus.len() && number >= modulus);
+        let too_large = key.modulus().is_some_and(|modulus| number.len() == modulus.len() && number >= modulus);
         if !too_large {
             return application.call(command);
         }
@@ -191,11 +163,7 @@ impl CommandLayer {
             None => return own(application, Answer::status(status::INCORRECT_DATA)),
         }
         let answer = application.call(&harmless)?;
-        Some(if answer.is_success() {
-            Answer::status(status::INCORRECT_DATA)
-        } else {
-            answer
-        })
+        Some(if answer.is_success() { Answer::status(status::INCORRECT_DATA) } else { answer })
     }
 
     fn get_data(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
@@ -206,9 +174,7 @@ impl CommandLayer {
             return own(application, Answer::status(status::NOT_FOUND));
         }
         match &self.key_history {
-            Some(content) if tag == KEY_HISTORY_OBJECT => {
-                own(application, Answer::success(content.clone()))
-            }
+            Some(content) if tag == KEY_HISTORY_OBJECT => own(application, Answer::success(content.clone())),
             _ => application.call(command),
         }
     }
@@ -228,9 +194,7 @@ impl CommandLayer {
             word if word & 0xFFF0 == 0x63C0 => (word & 0x0F) as u8,
             _ => 3,
         };
-        let metadata = self
-            .metadata
-            .answer(reference, pin_retries, self.puk_retries, PUK_RETRIES);
+        let metadata = self.metadata.answer(reference, pin_retries, self.puk_retries, PUK_RETRIES);
         Some(match metadata {
             Some(data) => Answer::success(data),
             None => Answer::status(status::REFERENCED_DATA_NOT_FOUND),
@@ -247,14 +211,9 @@ impl CommandLayer {
         Some(answer)
     }
 
-    fn set_management_key(
-        &mut self,
-        application: &mut dyn Running,
-        command: &Command,
-    ) -> Option<Answer> {
+    fn set_management_key(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
         let answer = application.call(command)?;
-        if let (true, [algorithm, _, _, key @ ..]) = (answer.is_success(), command.data.as_slice())
-        {
+        if let (true, [algorithm, _, _, key @ ..]) = (answer.is_success(), command.data.as_slice()) {
             self.metadata.set_management_key(*algorithm, key);
         }
         Some(answer)
@@ -268,15 +227,7 @@ fn own(application: &mut dyn Running, answer: Answer) -> Option<Answer> {
 }
 
 fn command(instruction: u8, p1: u8, p2: u8, data: Vec<u8>) -> Command {
-    Command {
-        class: 0,
-        instruction,
-        p1,
-        p2,
-        data,
-        expected: 65536,
-        extended: true,
-    }
+    Command { class: 0, instruction, p1, p2, data, expected: 65536, extended: true }
 }
 
 /// The value of the data object at the end of a path of one-byte tags.
@@ -292,12 +243,8 @@ pub(super) fn find<'d>(data: &'d [u8], path: &[u8]) -> Option<&'d [u8]> {
 pub(super) fn objects(mut data: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     std::iter::from_fn(move || {
         let (tag, length, rest) = match data {
-            [tag, 0x82, high, low, rest @ ..] => {
-                (*tag, usize::from(u16::from_be_bytes([*high, *low])), rest)
-            }
-            [tag, 0x81, length, rest @ ..] | [tag, length @ ..=0x7F, rest @ ..] => {
-                (*tag, usize::from(*length), rest)
-            }
+            [tag, 0x82, high, low, rest @ ..] => (*tag, usize::from(u16::from_be_bytes([*high, *low])), rest),
+            [tag, 0x81, length, rest @ ..] | [tag, length @ ..=0x7F, rest @ ..] => (*tag, usize::from(*length), rest),
             _ => return None,
         };
         let (value, after) = rest.split_at_checked(length)?;

@@ -120,18 +120,10 @@ impl ExtensionDispatch for Dispatch {
         resources: &mut ServiceResources<P>,
     ) -> Result<Reply, Error> {
         match backend {
-            Backends::Prepared => self
-                .prepared
-                .request(&mut ctx.core, &mut (), request, resources),
+            Backends::Prepared => self.prepared.request(&mut ctx.core, &mut (), request, resources),
             Backends::Rsa => SoftwareRsa.request(&mut ctx.core, &mut (), request, resources),
-            Backends::Auth => {
-                self.auth
-                    .request(&mut ctx.core, &mut ctx.backends.auth, request, resources)
-            }
-            Backends::Staging => {
-                self.staging
-                    .request(&mut ctx.core, &mut ctx.backends.staging, request, resources)
-            }
+            Backends::Auth => self.auth.request(&mut ctx.core, &mut ctx.backends.auth, request, resources),
+            Backends::Staging => self.staging.request(&mut ctx.core, &mut ctx.backends.staging, request, resources),
         }
     }
 
@@ -146,15 +138,13 @@ impl ExtensionDispatch for Dispatch {
         let core = &mut ctx.core;
         let Contexts { auth, staging } = &mut ctx.backends;
         match (backend, extension) {
-            (Backends::Auth, Extensions::Auth) => {
-                ExtensionImpl::<AuthExtension>::extension_request_serialized(
-                    &mut self.auth,
-                    core,
-                    auth,
-                    request,
-                    resources,
-                )
-            }
+            (Backends::Auth, Extensions::Auth) => ExtensionImpl::<AuthExtension>::extension_request_serialized(
+                &mut self.auth,
+                core,
+                auth,
+                request,
+                resources,
+            ),
             (Backends::Staging, Extensions::Chunked) => {
                 ExtensionImpl::<ChunkedExtension>::extension_request_serialized(
                     &mut self.staging,
@@ -164,15 +154,13 @@ impl ExtensionDispatch for Dispatch {
                     resources,
                 )
             }
-            (Backends::Staging, Extensions::Hpke) => {
-                ExtensionImpl::<HpkeExtension>::extension_request_serialized(
-                    &mut self.staging,
-                    core,
-                    staging,
-                    request,
-                    resources,
-                )
-            }
+            (Backends::Staging, Extensions::Hpke) => ExtensionImpl::<HpkeExtension>::extension_request_serialized(
+                &mut self.staging,
+                core,
+                staging,
+                request,
+                resources,
+            ),
             (Backends::Staging, Extensions::WrapKeyToFile) => {
                 ExtensionImpl::<WrapKeyToFileExtension>::extension_request_serialized(
                     &mut self.staging,

@@ -79,11 +79,7 @@ impl PrivateKey {
     /// The key as the card's backends store it.
     pub(super) fn material(&self) -> Vec<u8> {
         match self {
-            Self::Rsa(key) => key
-                .to_pkcs8_der()
-                .expect("a valid key encodes")
-                .as_bytes()
-                .to_vec(),
+            Self::Rsa(key) => key.to_pkcs8_der().expect("a valid key encodes").as_bytes().to_vec(),
             Self::P256(key) => key.to_bytes().to_vec(),
             Self::P384(key) => key.to_bytes().to_vec(),
         }

@@ -51,27 +51,10 @@ impl Default for Metadata {
 
 impl Metadata {
     /// Remembers a key by the answer that GENERATE ASYMMETRIC KEY PAIR gave for it.
-    pub(super) fn remember(
-        &mut self,
-        reference: u8,
-        algorithm: u8,
-        origin: KeyOrigin,
-        answer: &[u8],
-    ) {
+    pub(super) fn remember(&mut self, reference: u8, algorithm: u8, origin: KeyOrigin, answer: &[u8]) {
         // 7F49 is the only two-byte tag here: seen from its second byte it is an object 49
-        let public = answer
-            .get(1..)
-            .and_then(|inner| find(inner, &[0x49]))
-            .unwrap_or_default()
-            .to_vec();
-        self.keys.insert(
-            reference,
-            Key {
-                algorithm,
-                origin,
-                public,
-            },
-        );
+        let public = answer.get(1..).and_then(|inner| find(inner, &[0x49])).unwrap_or_default().to_vec();
+        self.keys.insert(reference, Key { algorithm, origin, public });
     }
 
     pub(super) fn key(&self, reference: u8) -> Option<&Key> {
@@ -90,40 +73,15 @@ impl Metadata {
             0x81 => Some(reference_data(self.puk_is_default, puk_total, puk)),
             0x9B => {
                 let default = u8::from(self.management_is_default);
-                Some(vec![
-                    0x01,
-                    1,
-                    self.management_algorithm,
-                    0x02,
-                    2,
-                    0x00,
-                    0x01,
-                    0x05,
-                    1,
-                    default,
-                ])
+                Some(vec![0x01, 1, self.management_algorithm, 0x02, 2, 0x00, 0x01, 0x05, 1, default])
             }
-            _ => self
-                .keys
-                .get(&reference)
-                .map(|key| asymmetric(reference, key)),
+            _ => self.keys.get(&reference).map(|key| asymmetric(reference, key)),
         }
     }
 }
 
 fn reference_data(default: bool, total: u8, left: u8) -> Vec<u8> {
-    vec![
-        0x01,
-        1,
-        0xFF,
-        0x05,
-        1,
-        u8::from(default),
-        0x06,
-        2,
-        total,
-        left,
-    ]
+    vec![0x01, 1, 0xFF, 0x05, 1, u8::from(default), 0x06, 2, total, left]
 }
 
 fn asymmetric(reference: u8, key: &Key) -> Vec<u8> {
@@ -133,19 +91,7 @@ fn asymmetric(reference: u8, key: &Key) -> Vec<u8> {
         0x9E => 1,
         _ => 2,
     };
-    let mut data = vec![
-        0x01,
-        1,
-        key.algorithm,
-        0x02,
-        2,
-        policy,
-        0x01,
-        0x03,
-        1,
-        key.origin as u8,
-        0x04,
-    ];
+    let mut data = vec![0x01, 1, key.algorithm, 0x02, 2, policy, 0x01, 0x03, 1, key.origin as u8, 0x04];
     match key.public.len() {
         length @ 0..=0x7F => data.push(length as u8),
         length @ 0x80..=0xFF => data.extend_from_slice(&[0x81, length as u8]),

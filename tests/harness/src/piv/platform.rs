@@ -35,17 +35,11 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn status(status: u16) -> Self {
-        Self {
-            data: Vec::new(),
-            status,
-        }
+        Self { data: Vec::new(), status }
     }
 
     pub(super) fn success(data: Vec<u8>) -> Self {
-        Self {
-            data,
-            status: status::SUCCESS,
-        }
+        Self { data, status: status::SUCCESS }
     }
 
     pub(super) fn is_success(&self) -> bool {
@@ -76,10 +70,7 @@ pub(super) fn run(
     mut session: impl FnMut(&mut dyn Running) -> After,
 ) {
     let mut entropy = ChaCha8Rng::from_seed(seed);
-    let options = Options::new()
-        .uuid(Some(uuid))
-        .label(b"Cardea bench PIV")
-        .url(b"");
+    let options = Options::new().uuid(Some(uuid)).label(b"Cardea bench PIV").url(b"");
     let mut internal = Flash::<128>::config();
     let mut external = Flash::<4096>::config();
     internal
@@ -88,11 +79,7 @@ pub(super) fn run(
                 loop {
                     let mut volatile = Flash::<512>::config();
                     let after = volatile.with_fs(|volatile| {
-                        let store = Store {
-                            internal,
-                            external,
-                            volatile,
-                        };
+                        let store = Store { internal, external, volatile };
                         start(store, &mut entropy, options.clone(), prepared, &mut session)
                     });
                     if after.expect("volatile memory mounts") == After::End {
@@ -114,31 +101,14 @@ fn start(
 ) -> After {
     let mut seed = [0; 32];
     entropy.fill_bytes(&mut seed);
-    let board = Board {
-        rng: ChaCha8Rng::from_seed(seed),
-        store,
-        ui: UserInterface::new(),
-    };
-    let service = RefCell::new(Service::with_dispatch(
-        board,
-        Dispatch::new(prepared.clone()),
-    ));
+    let board = Board { rng: ChaCha8Rng::from_seed(seed), store, ui: UserInterface::new() };
+    let service = RefCell::new(Service::with_dispatch(board, Dispatch::new(prepared.clone())));
     let channel = TrussedChannel::new();
     let (requester, responder) = channel.split().expect("the channel is unused");
-    let endpoint = ServiceEndpoint::new(
-        responder,
-        CoreContext::new(path!("piv").into()),
-        Backends::ORDER,
-    );
-    let syscall = Inline {
-        service: &service,
-        endpoints: [endpoint],
-    };
+    let endpoint = ServiceEndpoint::new(responder, CoreContext::new(path!("piv").into()), Backends::ORDER);
+    let syscall = Inline { service: &service, endpoints: [endpoint] };
     let client = ClientImplementation::<_, Dispatch>::new(requester, syscall, None);
-    let mut application = Application {
-        authenticator: Authenticator::new(client, options),
-        reply: Box::default(),
-    };
+    let mut application = Application { authenticator: Authenticator::new(client, options), reply: Box::default() };
     session(&mut application)
 }
 
@@ -155,14 +125,9 @@ impl Running for Application<'_> {
         let Ok(view) = CommandView::try_from(bytes.as_slice()) else {
             return Some(Answer::status(status::WRONG_LENGTH));
         };
-        let Self {
-            authenticator,
-            reply,
-        } = self;
+        let Self { authenticator, reply } = self;
         reply.clear();
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            authenticator.respond(view, reply.as_mut_view())
-        }));
+        let result = catch_unwind(AssertUnwindSafe(|| authenticator.respond(view, reply.as_mut_view())));
         match result {
             Ok(Ok(())) => Some(Answer::success(reply.to_vec())),
             Ok(Err(error)) => Some(Answer::status(error.into())),
@@ -212,10 +177,7 @@ struct Flash<const BLOCKS: usize>(Vec<u8>);
 
 impl<const BLOCKS: usize> Flash<BLOCKS> {
     fn config() -> StorageConfig<'static> {
-        StorageConfig {
-            storage: Box::new(Self(vec![0xFF; BLOCKS * 512])),
-            format: true,
-        }
+        StorageConfig { storage: Box::new(Self(vec![0xFF; BLOCKS * 512])), format: true }
     }
 }
 

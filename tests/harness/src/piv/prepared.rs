@@ -54,12 +54,7 @@ impl Backend for PreparedKey {
         };
         let material = self.take().ok_or(Error::RequestNotAvailable)?;
         let mut keystore = resources.keystore(core.path.clone())?;
-        let key = keystore.store_key(
-            request.attributes.persistence,
-            Secrecy::Secret,
-            Info::from(kind),
-            &material,
-        )?;
+        let key = keystore.store_key(request.attributes.persistence, Secrecy::Secret, Info::from(kind), &material)?;
         Ok(Reply::GenerateKey(reply::GenerateKey { key }))
     }
 }

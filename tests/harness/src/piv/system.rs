@@ -24,9 +24,7 @@ pub(super) fn live(
         options: options.clone(),
         piv: CommandLayer::new(options, serial, prepared.clone()),
     };
-    run(seed, guid, &prepared, |application| {
-        system.session(application, jobs, answers)
-    });
+    run(seed, guid, &prepared, |application| system.session(application, jobs, answers));
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +36,7 @@ enum Selected {
 
 impl Selected {
     fn after_reset(options: &PivOptions) -> Self {
-        if options.implicitly_selected {
-            Self::Piv
-        } else {
-            Self::Nothing
-        }
+        if options.implicitly_selected { Self::Piv } else { Self::Nothing }
     }
 }
 
@@ -61,12 +55,7 @@ struct System {
 }
 
 impl System {
-    fn session(
-        &mut self,
-        application: &mut dyn Running,
-        jobs: &Receiver<Job>,
-        answers: &Sender<Vec<u8>>,
-    ) -> After {
+    fn session(&mut self, application: &mut dyn Running, jobs: &Receiver<Job>, answers: &Sender<Vec<u8>>) -> After {
         while let Ok(job) = jobs.recv() {
             let (answer, status) = match job {
                 Job::LoseVolatileState => {
@@ -97,16 +86,12 @@ impl System {
                 Some(answer) => (answer, Status::Kept),
                 None => (Answer::status(status::NO_PRECISE_DIAGNOSIS), Status::Lost),
             },
-            (_, Selected::Nothing | Selected::Dummy) => (
-                Answer::status(status::INSTRUCTION_NOT_SUPPORTED),
-                Status::Kept,
-            ),
+            (_, Selected::Nothing | Selected::Dummy) => {
+                (Answer::status(status::INSTRUCTION_NOT_SUPPORTED), Status::Kept)
+            }
         };
         let Answer { data, status: word } = answer;
-        (
-            self.transmission.answer(data, word, command.expected),
-            status,
-        )
+        (self.transmission.answer(data, word, command.expected), status)
     }
 
     /// SELECT (ISO 7816-4 11.2.2, SP 800-73-4 part 2 3.1.1): an AID that is not on the card changes nothing.
@@ -119,31 +104,16 @@ impl System {
             self.selected = Selected::Piv;
             let drops_login = reselected && !self.options.reselect_keeps_login;
             return match self.piv.select(application) {
-                Some(answer) => (
-                    answer,
-                    if drops_login {
-                        Status::Lost
-                    } else {
-                        Status::Kept
-                    },
-                ),
+                Some(answer) => (answer, if drops_login { Status::Lost } else { Status::Kept }),
                 None => (Answer::status(status::NO_PRECISE_DIAGNOSIS), Status::Lost),
             };
         }
         if names(&command.data, &DUMMY_AID, DUMMY_AID.len()) {
             self.selected = Selected::Dummy;
             // file control information with the application's name (ISO 7816-4 7.4)
-            let mut information =
-                vec![0x6F, 2 + DUMMY_AID.len() as u8, 0x84, DUMMY_AID.len() as u8];
+            let mut information = vec![0x6F, 2 + DUMMY_AID.len() as u8, 0x84, DUMMY_AID.len() as u8];
             information.extend_from_slice(&DUMMY_AID);
-            return (
-                Answer::success(information),
-                if reselected {
-                    Status::Lost
-                } else {
-                    Status::Kept
-                },
-            );
+            return (Answer::success(information), if reselected { Status::Lost } else { Status::Kept });
         }
         (Answer::status(status::NOT_FOUND), Status::Kept)
     }

@@ -13,8 +13,8 @@ use x509_cert::der::referenced::OwnedToRef;
 use x509_cert::der::{self, DateTime, Decode, Encode, Length, Writer};
 use x509_cert::ext::pkix::name::{GeneralName, OtherName};
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages,
-    SubjectAltName, SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
+    SubjectKeyIdentifier,
 };
 use x509_cert::ext::{AsExtension, Extension};
 use x509_cert::name::Name;
@@ -30,8 +30,7 @@ const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.
 const EMAIL_PROTECTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.4");
 const SMART_CARD_LOGON: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.20.2.2");
 const PIV_CARD_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.6.8");
-const USER_PRINCIPAL_NAME: ObjectIdentifier =
-    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.20.2.3");
+const USER_PRINCIPAL_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.20.2.3");
 const ELLIPTIC_CURVE_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 /// A certification authority with a P-256 key of its own.
@@ -70,56 +69,26 @@ impl Authority {
             &key,
         )
         .expect("a certificate");
-        add(
-            &mut builder,
-            &SubjectKeyIdentifier::try_from(public.owned_to_ref()).expect("an identifier"),
-        );
-        add(
-            &mut builder,
-            &BasicConstraints {
-                ca: true,
-                path_len_constraint: Some(0),
-            },
-        );
-        add(
-            &mut builder,
-            &KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign),
-        );
+        add(&mut builder, &SubjectKeyIdentifier::try_from(public.owned_to_ref()).expect("an identifier"));
+        add(&mut builder, &BasicConstraints { ca: true, path_len_constraint: Some(0) });
+        add(&mut builder, &KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign));
         let certificate = builder.build::<DerSignature>().expect("a signature");
         Self { key, certificate }
     }
 
     /// The authority's certificate in PEM.
     pub fn pem(&self) -> String {
-        pem(
-            "CERTIFICATE",
-            &self.certificate.to_der().expect("a certificate encodes"),
-        )
+        pem("CERTIFICATE", &self.certificate.to_der().expect("a certificate encodes"))
     }
 
     /// Issues a certificate for a key on a card; `public_key` is a SubjectPublicKeyInfo. Returns DER.
-    pub fn issue(
-        &self,
-        holder: &Holder,
-        slot: &KeySlot,
-        usage: Usage,
-        public_key: &[u8],
-    ) -> Vec<u8> {
-        let public =
-            SubjectPublicKeyInfoOwned::from_der(public_key).expect("a SubjectPublicKeyInfo");
+    pub fn issue(&self, holder: &Holder, slot: &KeySlot, usage: Usage, public_key: &[u8]) -> Vec<u8> {
+        let public = SubjectPublicKeyInfoOwned::from_der(public_key).expect("a SubjectPublicKeyInfo");
         let elliptic = public.algorithm.oid == ELLIPTIC_CURVE_KEY;
         let (key_usage, extended) = match usage {
-            Usage::Authentication => (
-                KeyUsages::DigitalSignature.into(),
-                vec![CLIENT_AUTH, SMART_CARD_LOGON],
-            ),
-            Usage::Signature => (
-                KeyUsages::DigitalSignature | KeyUsages::NonRepudiation,
-                vec![EMAIL_PROTECTION],
-            ),
-            Usage::KeyManagement if elliptic => {
-                (KeyUsages::KeyAgreement.into(), vec![EMAIL_PROTECTION])
-            }
+            Usage::Authentication => (KeyUsages::DigitalSignature.into(), vec![CLIENT_AUTH, SMART_CARD_LOGON]),
+            Usage::Signature => (KeyUsages::DigitalSignature | KeyUsages::NonRepudiation, vec![EMAIL_PROTECTION]),
+            Usage::KeyManagement if elliptic => (KeyUsages::KeyAgreement.into(), vec![EMAIL_PROTECTION]),
             Usage::KeyManagement => (KeyUsages::KeyEncipherment.into(), vec![EMAIL_PROTECTION]),
             Usage::CardAuthentication => (KeyUsages::DigitalSignature.into(), vec![PIV_CARD_AUTH]),
         };
@@ -138,10 +107,8 @@ impl Authority {
     /// Issues a certificate with a fresh key for a TLS server.
     pub fn server(&self, host_names: &[&str]) -> ServerCertificate {
         let key = SigningKey::random(&mut OsRng);
-        let names = host_names
-            .iter()
-            .map(|name| GeneralName::DnsName(Ia5String::new(name).expect("an ASCII name")))
-            .collect();
+        let names =
+            host_names.iter().map(|name| GeneralName::DnsName(Ia5String::new(name).expect("an ASCII name"))).collect();
         let certificate = self.sign(Contents {
             subject: name_of(&format!("CN={},O=Cardea Bench,C=GB", host_names[0])),
             public: public_key(&key),
@@ -150,9 +117,7 @@ impl Authority {
             names: SubjectAltName(names),
             filler: 0,
         });
-        let key_der = p256::SecretKey::from(key.as_nonzero_scalar())
-            .to_pkcs8_der()
-            .expect("a key encodes");
+        let key_der = p256::SecretKey::from(key.as_nonzero_scalar()).to_pkcs8_der().expect("a key encodes");
         ServerCertificate {
             certificate_pem: pem("CERTIFICATE", &certificate),
             key_pem: pem("PRIVATE KEY", key_der.as_bytes()),
@@ -161,28 +126,16 @@ impl Authority {
 
     fn sign(&self, contents: Contents) -> Vec<u8> {
         let authority = &self.certificate.tbs_certificate;
-        let profile = Profile::Manual {
-            issuer: Some(authority.subject.clone()),
-        };
+        let profile = Profile::Manual { issuer: Some(authority.subject.clone()) };
         let authority = authority.subject_public_key_info.owned_to_ref();
         let authority = AuthorityKeyIdentifier::try_from(authority).expect("an identifier");
         let public = contents.public;
         let own = SubjectKeyIdentifier::try_from(public.owned_to_ref()).expect("an identifier");
-        let mut builder = CertificateBuilder::new(
-            profile,
-            serial(),
-            validity(),
-            contents.subject,
-            public,
-            &self.key,
-        )
-        .expect("a certificate");
+        let mut builder = CertificateBuilder::new(profile, serial(), validity(), contents.subject, public, &self.key)
+            .expect("a certificate");
         add(&mut builder, &authority);
         add(&mut builder, &own);
-        let constraints = BasicConstraints {
-            ca: false,
-            path_len_constraint: None,
-        };
+        let constraints = BasicConstraints { ca: false, path_len_constraint: None };
         add(&mut builder, &constraints);
         add(&mut builder, &contents.key_usage);
         add(&mut builder, &contents.extended);
@@ -275,8 +228,5 @@ fn validity() -> Validity {
         let date = DateTime::new(year, 1, 1, 0, 0, 0).expect("a date");
         Time::UtcTime(UtcTime::from_date_time(date).expect("a date before 2050"))
     };
-    Validity {
-        not_before: time(2025),
-        not_after: time(2045),
-    }
+    Validity { not_before: time(2025), not_after: time(2045) }
 }

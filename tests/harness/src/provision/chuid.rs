@@ -18,11 +18,7 @@ pub struct FascN {
 impl FascN {
     /// What issuers outside the federal government use: 9999 9999 999999.
     pub fn non_federal() -> Self {
-        Self {
-            agency: 9999,
-            system: 9999,
-            credential: 999_999,
-        }
+        Self { agency: 9999, system: 9999, credential: 999_999 }
     }
 
     /// The 40 five-bit characters: four bits of BCD, least significant first, and odd parity; the last is the longitudinal parity.
@@ -45,17 +41,9 @@ impl FascN {
         characters.push(SEPARATOR);
         characters.extend(digits("0000000000300001".to_owned()));
         characters.push(END);
-        characters.push(
-            characters
-                .iter()
-                .fold(0, |check, character| check ^ character),
-        );
+        characters.push(characters.iter().fold(0, |check, character| check ^ character));
         let mut bytes = [0; 25];
-        for (index, bit) in characters
-            .iter()
-            .flat_map(|character| five_bits(*character))
-            .enumerate()
-        {
+        for (index, bit) in characters.iter().flat_map(|character| five_bits(*character)).enumerate() {
             bytes[index / 8] |= bit << (7 - index % 8);
         }
         bytes
@@ -84,11 +72,7 @@ impl Default for Chuid {
         OsRng.fill_bytes(&mut guid);
         guid[6] = guid[6] & 0x0F | 0x40;
         guid[8] = guid[8] & 0x3F | 0x80;
-        Self {
-            fasc_n: FascN::non_federal(),
-            guid,
-            expiry: *b"20360101",
-        }
+        Self { fasc_n: FascN::non_federal(), guid, expiry: *b"20360101" }
     }
 }
 
@@ -114,31 +98,18 @@ mod tests {
     #[test]
     fn the_example_of_the_scepacs_guidance_encodes() {
         // the numbers of the guidance's example but for its person identifier and organisation
-        let example = FascN {
-            agency: 32,
-            system: 1,
-            credential: 92_446,
-        }
-        .to_bytes();
-        assert_eq!(
-            example[..13],
-            hex!("D0439458210C2C19A0846D83685A1082108CE73984108CA3FC")[..13]
-        );
+        let example = FascN { agency: 32, system: 1, credential: 92_446 }.to_bytes();
+        assert_eq!(example[..13], hex!("D0439458210C2C19A0846D83685A1082108CE73984108CA3FC")[..13]);
     }
 
     #[test]
     fn every_character_has_odd_parity_and_their_exclusive_or_is_zero() {
         let bytes = FascN::non_federal().to_bytes();
-        let bits: Vec<u8> = (0..200)
-            .map(|bit| bytes[bit / 8] >> (7 - bit % 8) & 1)
-            .collect();
+        let bits: Vec<u8> = (0..200).map(|bit| bytes[bit / 8] >> (7 - bit % 8) & 1).collect();
         let mut check = [0; 4];
         for character in bits.chunks(5) {
             assert_eq!(character.iter().sum::<u8>() % 2, 1);
-            check
-                .iter_mut()
-                .zip(character)
-                .for_each(|(check, bit)| *check ^= bit);
+            check.iter_mut().zip(character).for_each(|(check, bit)| *check ^= bit);
         }
         assert_eq!(check, [0; 4]);
     }

@@ -73,21 +73,12 @@ impl KeySlot {
             0x9E => Usage::CardAuthentication,
             _ => Usage::KeyManagement,
         };
-        Self {
-            reference,
-            kind,
-            certificate: Some(usage),
-            compressed: false,
-            filler: 0,
-        }
+        Self { reference, kind, certificate: Some(usage), compressed: false, filler: 0 }
     }
 
     /// The same with the certificate compressed.
     pub fn compressed(self) -> Self {
-        Self {
-            compressed: true,
-            ..self
-        }
+        Self { compressed: true, ..self }
     }
 
     /// The same with a certificate larger by about that many bytes.
@@ -97,10 +88,7 @@ impl KeySlot {
 
     /// The same without a certificate.
     pub fn bare(self) -> Self {
-        Self {
-            certificate: None,
-            ..self
-        }
+        Self { certificate: None, ..self }
     }
 
     /// Whether this is one of the twenty retired key management keys.
@@ -196,9 +184,7 @@ impl Layout {
     pub fn elliptic() -> Self {
         Self {
             holder: Holder::new("Alan Turing"),
-            slots: [0x9A, 0x9C, 0x9D, 0x9E]
-                .map(|reference| KeySlot::new(reference, KeyKind::P256))
-                .to_vec(),
+            slots: [0x9A, 0x9C, 0x9D, 0x9E].map(|reference| KeySlot::new(reference, KeyKind::P256)).to_vec(),
             chuid: Chuid::default(),
         }
     }

@@ -30,27 +30,13 @@ pub(super) fn certificate_tag(reference: u8) -> [u8; 3] {
 /// A certificate object's content: 70 certificate, 71 CertInfo, FE error detection code.
 pub(super) fn certificate(der: &[u8], compressed: bool) -> Vec<u8> {
     let stored = if compressed { gzip(der) } else { der.to_vec() };
-    [
-        object(&[0x70], &stored),
-        object(&[0x71], &[u8::from(compressed)]),
-        object(&[0xFE], &[]),
-    ]
-    .concat()
+    [object(&[0x70], &stored), object(&[0x71], &[u8::from(compressed)]), object(&[0xFE], &[])].concat()
 }
 
 /// The key history object's content: C1 keys with certificates on the card, C2 with certificates elsewhere, F3 where.
 pub(super) fn key_history(slots: &[KeySlot]) -> Vec<u8> {
-    let on_card = slots
-        .iter()
-        .filter(|slot| slot.is_retired() && slot.certificate.is_some())
-        .count();
-    [
-        object(&[0xC1], &[on_card as u8]),
-        object(&[0xC2], &[0]),
-        object(&[0xF3], &[]),
-        object(&[0xFE], &[]),
-    ]
-    .concat()
+    let on_card = slots.iter().filter(|slot| slot.is_retired() && slot.certificate.is_some()).count();
+    [object(&[0xC1], &[on_card as u8]), object(&[0xC2], &[0]), object(&[0xF3], &[]), object(&[0xFE], &[])].concat()
 }
 
 /// A BER-TLV data object with a definite length in as few bytes as possible.

@@ -23,9 +23,7 @@ impl<'c> Personalization<'c> {
     pub fn begin(card: &'c mut dyn VirtualCard, management_key: &[u8; 24]) -> Self {
         let mut terminal = Terminal::new(card);
         terminal.send([0x00, 0xA4, 0x04, 0x00], &PIV_AID).unwrap();
-        let challenge = terminal
-            .send([0x00, 0x87, 0x03, 0x9B], &[0x7C, 0x02, 0x81, 0x00])
-            .unwrap();
+        let challenge = terminal.send([0x00, 0x87, 0x03, 0x9B], &[0x7C, 0x02, 0x81, 0x00]).unwrap();
         assert_eq!(challenge[..4], [0x7C, 0x0A, 0x81, 0x08]);
         let mut block = GenericArray::clone_from_slice(&challenge[4..12]);
         TdesEde3::new(management_key.into()).encrypt_block(&mut block);
@@ -40,15 +38,9 @@ impl<'c> Personalization<'c> {
     /// If the card refuses.
     pub fn key(&mut self, slot: &KeySlot) -> Vec<u8> {
         match slot.kind {
-            KeyKind::Rsa2048('a') => {
-                self.import_rsa(slot, include_str!("../../keys/rsa-2048-a.pem"))
-            }
-            KeyKind::Rsa2048('b') => {
-                self.import_rsa(slot, include_str!("../../keys/rsa-2048-b.pem"))
-            }
-            KeyKind::Rsa2048('c') => {
-                self.import_rsa(slot, include_str!("../../keys/rsa-2048-c.pem"))
-            }
+            KeyKind::Rsa2048('a') => self.import_rsa(slot, include_str!("../../keys/rsa-2048-a.pem")),
+            KeyKind::Rsa2048('b') => self.import_rsa(slot, include_str!("../../keys/rsa-2048-b.pem")),
+            KeyKind::Rsa2048('c') => self.import_rsa(slot, include_str!("../../keys/rsa-2048-c.pem")),
             KeyKind::Rsa2048(other) => panic!("no test key rsa-2048-{other}"),
             KeyKind::Rsa3072 => self.import_rsa(slot, include_str!("../../keys/rsa-3072.pem")),
             KeyKind::Rsa4096 => self.import_rsa(slot, include_str!("../../keys/rsa-4096.pem")),
@@ -60,10 +52,7 @@ impl<'c> Personalization<'c> {
         let key = RsaPrivateKey::from_pkcs8_pem(pem).expect("a valid test key");
         let public = key.to_public_key();
         self.import(slot.reference, &PrivateKey::Rsa(Box::new(key)));
-        public
-            .to_public_key_der()
-            .expect("a public key encodes")
-            .into_vec()
+        public.to_public_key_der().expect("a public key encodes").into_vec()
     }
 
     /// IMPORT KEY (INS FE) in Yubico's format.
@@ -71,9 +60,7 @@ impl<'c> Personalization<'c> {
     /// # Panics
     /// If the card refuses.
     pub fn import(&mut self, reference: u8, key: &PrivateKey) {
-        self.terminal
-            .send([0x00, 0xFE, key.algorithm(), reference], &key.to_import())
-            .unwrap();
+        self.terminal.send([0x00, 0xFE, key.algorithm(), reference], &key.to_import()).unwrap();
     }
 
     /// GENERATE ASYMMETRIC KEY PAIR (SP 800-73-4 part 2 3.3.2); returns the SubjectPublicKeyInfo.
@@ -82,10 +69,7 @@ impl<'c> Personalization<'c> {
     /// If the card refuses.
     pub fn generate(&mut self, reference: u8, algorithm: u8) -> Vec<u8> {
         let template = [0xAC, 0x03, 0x80, 0x01, algorithm];
-        let answer = self
-            .terminal
-            .send([0x00, 0x47, 0x00, reference], &template)
-            .unwrap();
+        let answer = self.terminal.send([0x00, 0x47, 0x00, reference], &template).unwrap();
         subject_public_key_info(algorithm, &answer)
     }
 
@@ -111,21 +95,14 @@ impl<'c> Personalization<'c> {
 fn subject_public_key_info(algorithm: u8, answer: &[u8]) -> Vec<u8> {
     let inside = value(answer, &[0x7F, 0x49]);
     let encoded = match algorithm {
-        0x11 => p256::PublicKey::from_sec1_bytes(value(inside, &[0x86]))
-            .expect("a point")
-            .to_public_key_der(),
-        0x14 => p384::PublicKey::from_sec1_bytes(value(inside, &[0x86]))
-            .expect("a point")
-            .to_public_key_der(),
+        0x11 => p256::PublicKey::from_sec1_bytes(value(inside, &[0x86])).expect("a point").to_public_key_der(),
+        0x14 => p384::PublicKey::from_sec1_bytes(value(inside, &[0x86])).expect("a point").to_public_key_der(),
         _ => {
             let modulus = value(inside, &[0x81]);
             let exponent = &inside[inside.len() - 3..];
-            RsaPublicKey::new(
-                BigUint::from_bytes_be(modulus),
-                BigUint::from_bytes_be(exponent),
-            )
-            .expect("an RSA key")
-            .to_public_key_der()
+            RsaPublicKey::new(BigUint::from_bytes_be(modulus), BigUint::from_bytes_be(exponent))
+                .expect("an RSA key")
+                .to_public_key_der()
         }
     };
     encoded.expect("a public key encodes").into_vec()
@@ -133,9 +110,7 @@ fn subject_public_key_info(algorithm: u8, answer: &[u8]) -> Vec<u8> {
 
 /// The value of the data object that `data` begins with.
 fn value<'d>(data: &'d [u8], tag: &[u8]) -> &'d [u8] {
-    let rest = data
-        .strip_prefix(tag)
-        .unwrap_or_else(|| panic!("no object {tag:02X?} in {data:02X?}"));
+    let rest = data.strip_prefix(tag).unwrap_or_else(|| panic!("no object {tag:02X?} in {data:02X?}"));
     let (length, rest) = match rest {
         [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
         [0x81, length, rest @ ..] | [length, rest @ ..] => (usize::from(*length), rest),

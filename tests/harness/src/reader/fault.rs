@@ -51,23 +51,13 @@ impl Fault {
     /// `action` at the `nth` command from now; 1 is the next.
     #[must_use]
     pub fn at(nth: u32, action: Action) -> Self {
-        Self {
-            action,
-            ins: None,
-            nth,
-            times: 1,
-        }
+        Self { action, ins: None, nth, times: 1 }
     }
 
     /// `action` at the next command with instruction `ins`.
     #[must_use]
     pub fn on(ins: u8, action: Action) -> Self {
-        Self {
-            action,
-            ins: Some(ins),
-            nth: 1,
-            times: 1,
-        }
+        Self { action, ins: Some(ins), nth: 1, times: 1 }
     }
 
     /// The same at the `nth` of the commands that count.
@@ -115,11 +105,7 @@ impl Faults {
 
     /// The actions that strike `command`; spent faults are forgotten.
     pub(super) fn strike(&mut self, command: &[u8]) -> Vec<Action> {
-        let actions = self
-            .0
-            .iter_mut()
-            .filter_map(|fault| fault.meet(command))
-            .collect();
+        let actions = self.0.iter_mut().filter_map(|fault| fault.meet(command)).collect();
         self.0.retain(|fault| fault.times > 0);
         actions
     }

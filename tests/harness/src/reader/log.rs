@@ -83,9 +83,7 @@ impl Entry {
 
 /// The command in hexadecimal, with `**` for each byte after the header where those may be secret.
 fn masked(command: &[u8]) -> String {
-    let secret = command
-        .get(1)
-        .is_some_and(|ins| SECRET_INSTRUCTIONS.contains(ins));
+    let secret = command.get(1).is_some_and(|ins| SECRET_INSTRUCTIONS.contains(ins));
     let mut text = String::with_capacity(command.len() * 2);
     for (position, byte) in command.iter().enumerate() {
         if secret && position > 4 {
@@ -138,12 +136,7 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) fn new() -> Self {
-        Self {
-            start: Instant::now(),
-            entries: Vec::new(),
-            file: None,
-            counters: Counters::default(),
-        }
+        Self { start: Instant::now(), entries: Vec::new(), file: None, counters: Counters::default() }
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
@@ -162,11 +155,7 @@ impl Log {
     /// Appends every event, past and to come, to the file at `path`.
     pub(super) fn write_to(&mut self, path: &Path) -> io::Result<()> {
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-        let past: String = self
-            .entries
-            .iter()
-            .map(|entry| entry.line() + "\n")
-            .collect();
+        let past: String = self.entries.iter().map(|entry| entry.line() + "\n").collect();
         file.write_all(past.as_bytes())?;
         self.file = Some(file);
         Ok(())
@@ -174,10 +163,7 @@ impl Log {
 
     pub(super) fn record(&mut self, event: Event) {
         self.count(&event);
-        let entry = Entry {
-            at: self.start.elapsed(),
-            event,
-        };
+        let entry = Entry { at: self.start.elapsed(), event };
         if let Some(file) = &mut self.file
             && let Err(error) = file.write_all(format!("{}\n", entry.line()).as_bytes())
         {
@@ -210,15 +196,8 @@ mod tests {
     use super::*;
 
     fn line(command: &[u8], outcome: Result<Vec<u8>, Failure>) -> String {
-        let event = Event::Command {
-            command: command.to_vec(),
-            outcome,
-        };
-        Entry {
-            at: Duration::from_millis(1500),
-            event,
-        }
-        .line()
+        let event = Event::Command { command: command.to_vec(), outcome };
+        Entry { at: Duration::from_millis(1500), event }.line()
     }
 
     #[test]

@@ -60,10 +60,7 @@ impl PinPad {
     #[must_use]
     pub fn typing(pins: &[&str]) -> Self {
         Self {
-            user: pins
-                .iter()
-                .map(|pin| Key::Digits((*pin).to_owned()))
-                .collect(),
+            user: pins.iter().map(|pin| Key::Digits((*pin).to_owned())).collect(),
             delay: Duration::ZERO,
             min_length: 4,
             max_length: 12,
@@ -90,21 +87,7 @@ impl PinPad {
     /// What the PIN pad adds to the reader's properties.
     pub(super) fn tlv(&self) -> Vec<u8> {
         let [low, high] = self.display.to_le_bytes();
-        vec![
-            0x01,
-            2,
-            low,
-            high,
-            0x02,
-            1,
-            0x02,
-            0x06,
-            1,
-            self.min_length,
-            0x07,
-            1,
-            self.max_length,
-        ]
+        vec![0x01, 2, low, high, 0x02, 1, 0x02, 0x06, 1, self.min_length, 0x07, 1, self.max_length]
     }
 
     /// Asks the user for what a `PIN_VERIFY_STRUCTURE` needs; the command, or the answer in the card's place.
@@ -120,11 +103,7 @@ impl PinPad {
         if !self.modifies {
             return Err(BAD_PARAMETER);
         }
-        let old = if request.asks_old {
-            Some(self.ask(&request.block)?)
-        } else {
-            None
-        };
+        let old = if request.asks_old { Some(self.ask(&request.block)?) } else { None };
         let new = self.ask(&request.block)?;
         if request.confirms && self.ask(&request.block)? != new {
             return Err(NEW_PINS_DIFFER);
@@ -196,10 +175,7 @@ struct ModifyRequest {
 impl VerifyRequest {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (header, data) = bytes.split_first_chunk::<19>()?;
-        Some(Self {
-            block: Block::parse(&header[2..5], &header[5..7])?,
-            template: template(&header[15..19], data)?,
-        })
+        Some(Self { block: Block::parse(&header[2..5], &header[5..7])?, template: template(&header[15..19], data)? })
     }
 }
 
@@ -265,26 +241,19 @@ impl Block {
                 let room = self.size * 2;
                 let spare = room.checked_sub(digits.len()).ok_or(WRONG_LENGTH)?;
                 let start = position + if self.right_justified { spare } else { 0 };
-                let field = data
-                    .get_mut(start..start + digits.len())
-                    .ok_or(BAD_PARAMETER)?;
+                let field = data.get_mut(start..start + digits.len()).ok_or(BAD_PARAMETER)?;
                 field.copy_from_slice(&digits);
             }
             if self.length_size > 0 {
                 let start = self.length_position + offset * 2;
                 let length = u64::try_from(pin.len()).map_err(|_| BAD_PARAMETER)?;
-                let field = data
-                    .get_mut(start..start + self.length_size)
-                    .ok_or(BAD_PARAMETER)?;
+                let field = data.get_mut(start..start + self.length_size).ok_or(BAD_PARAMETER)?;
                 for (index, half) in field.iter_mut().rev().enumerate() {
                     *half = (length >> (4 * index) & 0x0F) as u8;
                 }
             }
         }
-        let data: Vec<u8> = data
-            .chunks(2)
-            .map(|pair| pair[0] << 4 | pair.get(1).unwrap_or(&0))
-            .collect();
+        let data: Vec<u8> = data.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).unwrap_or(&0)).collect();
         let length = u8::try_from(data.len()).map_err(|_| BAD_PARAMETER)?;
         Ok([header.as_slice(), &[length], &data].concat())
     }
@@ -300,10 +269,7 @@ impl Block {
 }
 
 fn halves(bytes: &[u8]) -> Vec<u8> {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0x0F])
-        .collect()
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]).collect()
 }
 
 #[cfg(test)]
@@ -312,47 +278,29 @@ mod tests {
 
     /// A `PIN_VERIFY_STRUCTURE` with these three layout bytes, 4 to 8 digits, and a template.
     fn verify(layout: [u8; 3], template: &[u8]) -> Vec<u8> {
-        let head = [
-            0x1E, 0x1E, layout[0], layout[1], layout[2], 8, 4, 2, 1, 0x09, 0x04, 0, 0, 0, 0,
-        ];
+        let head = [0x1E, 0x1E, layout[0], layout[1], layout[2], 8, 4, 2, 1, 0x09, 0x04, 0, 0, 0, 0];
         [&head[..], &(template.len() as u32).to_le_bytes(), template].concat()
     }
 
     #[test]
     fn an_ascii_pin_fills_a_padded_block() {
-        let template = [
-            0x00, 0x20, 0x00, 0x80, 8, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
-        ];
+        let template = [0x00, 0x20, 0x00, 0x80, 8, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
         let command = PinPad::typing(&["123456"]).verify(&verify([0x82, 0x08, 0x00], &template));
-        assert_eq!(
-            command.unwrap(),
-            [&[0x00, 0x20, 0x00, 0x80, 8][..], b"123456\xFF\xFF"].concat()
-        );
+        assert_eq!(command.unwrap(), [&[0x00, 0x20, 0x00, 0x80, 8][..], b"123456\xFF\xFF"].concat());
     }
 
     #[test]
     fn a_pin_of_any_length_sets_lc() {
-        let command = PinPad::typing(&["12345"])
-            .verify(&verify([0x82, 0x00, 0x00], &[0x00, 0x20, 0x00, 0x81, 0]));
-        assert_eq!(
-            command.unwrap(),
-            [&[0x00, 0x20, 0x00, 0x81, 5][..], b"12345"].concat()
-        );
+        let command = PinPad::typing(&["12345"]).verify(&verify([0x82, 0x00, 0x00], &[0x00, 0x20, 0x00, 0x81, 0]));
+        assert_eq!(command.unwrap(), [&[0x00, 0x20, 0x00, 0x81, 5][..], b"12345"].concat());
     }
 
     #[test]
     fn an_iso_9564_format_2_block_holds_length_and_bcd_digits() {
         // control and length in the first byte, digits from the second: position 8 bits, length of 4 bits at bit 4
-        let template = [
-            0x00, 0x20, 0x00, 0x01, 8, 0x20, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
-        ];
+        let template = [0x00, 0x20, 0x00, 0x01, 8, 0x20, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
         let command = PinPad::typing(&["12345"]).verify(&verify([0x89, 0x47, 0x04], &template));
-        assert_eq!(
-            command.unwrap(),
-            [
-                0x00, 0x20, 0x00, 0x01, 8, 0x25, 0x12, 0x34, 0x5F, 0xFF, 0xFF, 0xFF, 0xFF
-            ]
-        );
+        assert_eq!(command.unwrap(), [0x00, 0x20, 0x00, 0x01, 8, 0x25, 0x12, 0x34, 0x5F, 0xFF, 0xFF, 0xFF, 0xFF]);
     }
 
     #[test]
@@ -378,21 +326,10 @@ mod tests {
     #[test]
     fn a_change_asks_for_the_old_pin_and_twice_for_the_new_one() {
         let template = [&[0x00, 0x24, 0x00, 0x80, 16][..], &[0xFF; 16]].concat();
-        let head = [
-            0x1E, 0x1E, 0x82, 0x08, 0x00, 0, 8, 8, 4, 0x03, 2, 3, 0x09, 0x04, 0, 1, 2, 0, 0, 0,
-        ];
+        let head = [0x1E, 0x1E, 0x82, 0x08, 0x00, 0, 8, 8, 4, 0x03, 2, 3, 0x09, 0x04, 0, 1, 2, 0, 0, 0];
         let structure = [&head[..], &(template.len() as u32).to_le_bytes(), &template].concat();
-        let command = PinPad::typing(&["123456", "8765", "8765"])
-            .modify(&structure)
-            .unwrap();
-        assert_eq!(
-            command,
-            [
-                &[0x00, 0x24, 0x00, 0x80, 16][..],
-                b"123456\xFF\xFF8765\xFF\xFF\xFF\xFF"
-            ]
-            .concat()
-        );
+        let command = PinPad::typing(&["123456", "8765", "8765"]).modify(&structure).unwrap();
+        assert_eq!(command, [&[0x00, 0x24, 0x00, 0x80, 16][..], b"123456\xFF\xFF8765\xFF\xFF\xFF\xFF"].concat());
         let differing = PinPad::typing(&["123456", "8765", "8764"]).modify(&structure);
         assert_eq!(differing, Err(NEW_PINS_DIFFER));
     }

@@ -66,11 +66,7 @@ impl Properties {
     /// A reader at short APDU level.
     #[must_use]
     pub fn short() -> Self {
-        Self {
-            exchange: ExchangeLevel::Short,
-            max_apdu_data: 0,
-            ..Self::default()
-        }
+        Self { exchange: ExchangeLevel::Short, max_apdu_data: 0, ..Self::default() }
     }
 
     /// Whether the reader can carry the command.
@@ -79,11 +75,7 @@ impl Properties {
         if extended && self.exchange == ExchangeLevel::Short {
             return Err(Failure::Communication);
         }
-        let largest = if self.max_apdu_data == 0 {
-            255
-        } else {
-            self.max_apdu_data
-        };
+        let largest = if self.max_apdu_data == 0 { 255 } else { self.max_apdu_data };
         if command_data_length(command, extended) > largest as usize {
             return Err(Failure::Communication);
         }
@@ -96,11 +88,7 @@ impl Properties {
             ExchangeLevel::Short => 256 + 2,
             ExchangeLevel::Extended => 0x1_0000 + 2,
         };
-        if response.len() > limit {
-            Err(Failure::Communication)
-        } else {
-            Ok(())
-        }
+        if response.len() > limit { Err(Failure::Communication) } else { Ok(()) }
     }
 
     /// The answer to `CM_IOCTL_GET_FEATURE_REQUEST`: tag, length 4, control code (PC/SC part 10 2.2), for the
@@ -109,9 +97,7 @@ impl Properties {
         [FEATURE_GET_TLV_PROPERTIES]
             .iter()
             .chain(features)
-            .flat_map(|feature| {
-                [&[*feature, 4][..], &feature_code(*feature).to_be_bytes()].concat()
-            })
+            .flat_map(|feature| [&[*feature, 4][..], &feature_code(*feature).to_be_bytes()].concat())
             .collect()
     }
 
@@ -150,9 +136,7 @@ impl Properties {
 /// Length of the data field as the command states it (ISO 7816-4 5.1), 0 if it states none.
 fn command_data_length(command: &[u8], extended: bool) -> usize {
     match command {
-        [_, _, _, _, _, high, low, _, ..] if extended => {
-            usize::from(u16::from_be_bytes([*high, *low]))
-        }
+        [_, _, _, _, _, high, low, _, ..] if extended => usize::from(u16::from_be_bytes([*high, *low])),
         [_, _, _, _, length, _, ..] if !extended => usize::from(*length),
         _ => 0,
     }
@@ -165,67 +149,29 @@ mod tests {
     #[test]
     fn a_short_reader_refuses_every_extended_case_and_carries_every_short_one() {
         let reader = Properties::short();
-        let short: [&[u8]; 4] = [
-            &[0, 1, 2, 3],
-            &[0, 1, 2, 3, 0],
-            &[0, 1, 2, 3, 1, 9],
-            &[0, 1, 2, 3, 1, 9, 0],
-        ];
+        let short: [&[u8]; 4] = [&[0, 1, 2, 3], &[0, 1, 2, 3, 0], &[0, 1, 2, 3, 1, 9], &[0, 1, 2, 3, 1, 9, 0]];
         for command in short {
             assert_eq!(reader.check_command(command), Ok(()), "{command:?}");
         }
-        let extended: [&[u8]; 3] = [
-            &[0, 1, 2, 3, 0, 0, 0],
-            &[0, 1, 2, 3, 0, 0, 1, 9],
-            &[0, 1, 2, 3, 0, 0, 1, 9, 0, 0],
-        ];
+        let extended: [&[u8]; 3] = [&[0, 1, 2, 3, 0, 0, 0], &[0, 1, 2, 3, 0, 0, 1, 9], &[0, 1, 2, 3, 0, 0, 1, 9, 0, 0]];
         for command in extended {
-            assert_eq!(
-                reader.check_command(command),
-                Err(Failure::Communication),
-                "{command:?}"
-            );
-            assert_eq!(
-                Properties::default().check_command(command),
-                Ok(()),
-                "{command:?}"
-            );
+            assert_eq!(reader.check_command(command), Err(Failure::Communication), "{command:?}");
+            assert_eq!(Properties::default().check_command(command), Ok(()), "{command:?}");
         }
     }
 
     #[test]
     fn a_command_longer_than_the_announced_maximum_fails() {
-        let reader = Properties {
-            max_apdu_data: 2,
-            ..Properties::default()
-        };
+        let reader = Properties { max_apdu_data: 2, ..Properties::default() };
         assert_eq!(reader.check_command(&[0, 1, 2, 3, 2, 9, 9]), Ok(()));
-        assert_eq!(
-            reader.check_command(&[0, 1, 2, 3, 3, 9, 9, 9]),
-            Err(Failure::Communication)
-        );
-        assert_eq!(
-            reader.check_command(&[0, 1, 2, 3, 0, 0, 3, 9, 9, 9]),
-            Err(Failure::Communication)
-        );
+        assert_eq!(reader.check_command(&[0, 1, 2, 3, 3, 9, 9, 9]), Err(Failure::Communication));
+        assert_eq!(reader.check_command(&[0, 1, 2, 3, 0, 0, 3, 9, 9, 9]), Err(Failure::Communication));
     }
 
     #[test]
     fn properties_are_little_endian_and_features_big_endian() {
-        let reader = Properties {
-            vendor_id: 0x08E6,
-            product_id: 0x3437,
-            ..Properties::default()
-        };
-        assert_eq!(
-            reader.tlv(),
-            [
-                0x0A, 4, 0, 0, 1, 0, 0x0B, 2, 0xE6, 0x08, 0x0C, 2, 0x37, 0x34
-            ]
-        );
-        assert_eq!(
-            Properties::feature_list(&[0x06]),
-            [0x12, 4, 0x42, 0x33, 0, 0x12, 0x06, 4, 0x42, 0x33, 0, 0x06]
-        );
+        let reader = Properties { vendor_id: 0x08E6, product_id: 0x3437, ..Properties::default() };
+        assert_eq!(reader.tlv(), [0x0A, 4, 0, 0, 1, 0, 0x0B, 2, 0xE6, 0x08, 0x0C, 2, 0x37, 0x34]);
+        assert_eq!(Properties::feature_list(&[0x06]), [0x12, 4, 0x42, 0x33, 0, 0x12, 0x06, 4, 0x42, 0x33, 0, 0x06]);
     }
 }

@@ -9,9 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cardea_virtual_reader::protocol::{
-    IFD_ERROR_SET_FAILURE, PowerAction, Request, Response, read_frame, write_frame,
-};
+use cardea_virtual_reader::protocol::{IFD_ERROR_SET_FAILURE, PowerAction, Request, Response, read_frame, write_frame};
 
 use super::{Failure, Reader, VirtualReader, lock};
 
@@ -44,10 +42,7 @@ impl Server {
         thread::Builder::new()
             .name("virtual reader".to_owned())
             .spawn(move || accept(&listener, &reader, &connections))?;
-        Ok(Self {
-            path: path.to_owned(),
-            shared,
-        })
+        Ok(Self { path: path.to_owned(), shared })
     }
 }
 
@@ -86,12 +81,9 @@ fn converse(mut stream: UnixStream, reader: &Weak<Reader>, connections: &Connect
             break;
         };
         let response = match &request {
-            Request::AwaitMovement { seen, timeout } => await_movement(
-                reader,
-                connections,
-                *seen,
-                Duration::from_millis(u64::from(*timeout)),
-            ),
+            Request::AwaitMovement { seen, timeout } => {
+                await_movement(reader, connections, *seen, Duration::from_millis(u64::from(*timeout)))
+            }
             request => reader.upgrade().map(VirtualReader).map(|reader| {
                 if !std::mem::replace(&mut attached, true) {
                     reader.attach();
@@ -114,16 +106,10 @@ fn answer(reader: &VirtualReader, request: &Request) -> Response {
         Request::Power(action) => reader.power(*action),
         Request::Transmit { command, .. } => reader.transmit(command),
         Request::Presence => reader.presence().map(|()| Vec::new()),
-        Request::Control {
-            code,
-            capacity,
-            data,
-        } => reader.control(*code, data, *capacity as usize),
+        Request::Control { code, capacity, data } => reader.control(*code, data, *capacity as usize),
         Request::Capability { tag } => reader.attribute(*tag),
         Request::SetCapability { .. } => return Response::failure(IFD_ERROR_SET_FAILURE),
-        Request::SetProtocol { protocol, .. } if protocol & KNOWN_PROTOCOLS == 0 => {
-            Err(Failure::Protocol)
-        }
+        Request::SetProtocol { protocol, .. } if protocol & KNOWN_PROTOCOLS == 0 => Err(Failure::Protocol),
         Request::SetProtocol { .. } => reader.presence().map(|()| Vec::new()),
         Request::Close => reader.power(PowerAction::Down),
         Request::AwaitMovement { .. } => Err(Failure::Unsupported),
@@ -135,21 +121,14 @@ fn answer(reader: &VirtualReader, request: &Request) -> Response {
 }
 
 /// Waits until the reader's count of movements differs from `seen`; the count, or nothing when the reader is gone.
-fn await_movement(
-    reader: &Weak<Reader>,
-    connections: &Connections,
-    seen: u32,
-    timeout: Duration,
-) -> Option<Response> {
+fn await_movement(reader: &Weak<Reader>, connections: &Connections, seen: u32, timeout: Duration) -> Option<Response> {
     let deadline = Instant::now() + timeout;
     loop {
         let reader = VirtualReader(reader.upgrade()?);
         let left = deadline.saturating_duration_since(Instant::now());
         let moved = reader.await_state(left.min(WAIT_SLICE), |state| state.tenure != seen);
         if moved || left.is_zero() {
-            return Some(Response::success(
-                reader.state().tenure.to_be_bytes().to_vec(),
-            ));
+            return Some(Response::success(reader.state().tenure.to_be_bytes().to_vec()));
         }
         if connections.closed.load(Ordering::SeqCst) {
             return None;

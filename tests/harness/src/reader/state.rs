@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use cardea_virtual_reader::protocol::{
-    PowerAction, TAG_IFD_ATR, TAG_IFD_POLLING_THREAD_WITH_TIMEOUT,
-};
+use cardea_virtual_reader::protocol::{PowerAction, TAG_IFD_ATR, TAG_IFD_POLLING_THREAD_WITH_TIMEOUT};
 
 use super::fault::Faults;
 use super::log::{Event, Log};
@@ -123,11 +121,7 @@ impl State {
     /// Whether a card with power is in the reader.
     pub(super) fn ready(&self) -> Result<(), Failure> {
         self.presence()?;
-        if self.powered {
-            Ok(())
-        } else {
-            Err(Failure::Unpowered)
-        }
+        if self.powered { Ok(()) } else { Err(Failure::Unpowered) }
     }
 
     pub(super) fn power(&mut self, action: PowerAction) -> Result<Vec<u8>, Failure> {
@@ -181,18 +175,12 @@ impl State {
     }
 
     /// Lets the user of the PIN pad act; a status word of the reader's own is an answer like the card's.
-    fn enter_pin(
-        &mut self,
-        entry: impl FnOnce(&mut PinPad) -> Result<Vec<u8>, [u8; 2]>,
-    ) -> Result<Control, Failure> {
+    fn enter_pin(&mut self, entry: impl FnOnce(&mut PinPad) -> Result<Vec<u8>, [u8; 2]>) -> Result<Control, Failure> {
         self.ready()?;
         let pad = self.pin_pad.as_mut().ok_or(Failure::Unsupported)?;
         let before = pad.prompts;
         Ok(match entry(pad) {
-            Ok(command) => Control::Command {
-                command,
-                delay: pad.delay * (pad.prompts - before),
-            },
+            Ok(command) => Control::Command { command, delay: pad.delay * (pad.prompts - before) },
             Err(status) => Control::Answer(status.to_vec()),
         })
     }
