@@ -62,7 +62,8 @@ hardware-test: build ## The cases for physical tokens: make hardware-test ALLOW=
 
 # The bans of clippy.toml are for what is shipped.
 .PHONY: lint
-lint: setup ## clippy without a warning
+lint: setup ## rustfmt and clippy without a word
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --package cardea --package cardea-apdu --lib --bins -- -D warnings
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings \
 		-A clippy::disallowed_methods -A clippy::disallowed_macros
