@@ -11,11 +11,12 @@ pub fn object(token: &str, key: &SecretKey) -> Object {
     let private = key.authentication != Authentication::Never;
     let local = key.local == Some(true);
     let on_token = key.storage == Storage::Token;
+    let cipher = !mechanisms(key.kind).is_empty();
     let reference = key.reference.0.to_be_bytes();
     let attributes =
         storage(CKO_SECRET_KEY, private, &key.label, &[token.as_bytes(), &key.id, &reference, &[u8::from(on_token)]])
             .boolean(CKA_TOKEN, on_token)
-            .boolean(CKA_DESTROYABLE, true)
+            .boolean(CKA_DESTROYABLE, false)
             .ulong(CKA_KEY_TYPE, key_type(key.kind))
             .bytes(CKA_ID, &key.id)
             .bytes(CKA_START_DATE, &[])
@@ -23,13 +24,14 @@ pub fn object(token: &str, key: &SecretKey) -> Object {
             .boolean(CKA_DERIVE, false)
             .boolean(CKA_LOCAL, local)
             .ulong(CKA_KEY_GEN_MECHANISM, generation_mechanism(key.kind, local))
+            .ulongs(CKA_ALLOWED_MECHANISMS, mechanisms(key.kind))
             .boolean(CKA_SENSITIVE, true)
-            .boolean(CKA_ENCRYPT, key.usage.encrypt)
-            .boolean(CKA_DECRYPT, key.usage.decrypt)
+            .boolean(CKA_ENCRYPT, cipher && key.usage.encrypt)
+            .boolean(CKA_DECRYPT, cipher && key.usage.decrypt)
             .boolean(CKA_SIGN, false)
             .boolean(CKA_VERIFY, false)
-            .boolean(CKA_WRAP, key.usage.wrap)
-            .boolean(CKA_UNWRAP, key.usage.unwrap)
+            .boolean(CKA_WRAP, false)
+            .boolean(CKA_UNWRAP, false)
             .boolean(CKA_EXTRACTABLE, key.extractable)
             .boolean(CKA_ALWAYS_SENSITIVE, local)
             .boolean(CKA_NEVER_EXTRACTABLE, local && !key.extractable)
@@ -38,6 +40,14 @@ pub fn object(token: &str, key: &SecretKey) -> Object {
             .ulong(CKA_VALUE_LEN, CK_ULONG::try_from(key.kind.len()).unwrap_or(CK_ULONG::MAX))
             .sensitive(CKA_VALUE);
     Object::new(attributes, Content::CardSecret(key.clone()))
+}
+
+/// What the card does with a key of this kind, as far as Cryptoki reaches it here.
+fn mechanisms(kind: SecretKind) -> &'static [CK_MECHANISM_TYPE] {
+    match kind {
+        SecretKind::Aes { .. } => &[CKM_AES_ECB, CKM_AES_CBC, CKM_AES_CBC_PAD],
+        SecretKind::Des3 | SecretKind::Generic { .. } => &[],
+    }
 }
 
 fn key_type(kind: SecretKind) -> CK_KEY_TYPE {

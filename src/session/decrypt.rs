@@ -1,10 +1,12 @@
-//! C_DecryptInit, C_Decrypt, C_DecryptUpdate, C_DecryptFinal with private keys on the card and secret keys on the host
+//! C_DecryptInit, C_Decrypt, C_DecryptUpdate, C_DecryptFinal with keys on the card and secret keys on the host
 //! (PKCS#11 3.2 section 5.10).
 
 use cryptoki_sys::CKA_DECRYPT;
 
+use super::card_cipher::CardCipher;
 use super::operation::{Answer, Decrypt, DecryptWork, KeyInUse, Operations, Progress, appended, plain, session_object};
 use super::{Session, judge_use};
+use crate::card::secret_key::Direction;
 use crate::error::Error;
 use crate::mechanism::Mechanism;
 use crate::mechanism::plan::{DecryptPlan, plan_decrypt};
@@ -20,14 +22,23 @@ pub fn init(session: &Session, mechanism: Mechanism, key: u64) -> Result<(), Err
         }
         let object = session.key(key)?;
         let session_object = session_object(key, &object);
-        let work = if let Content::Secret(secret) = object.content() {
-            let decryptor = Decryptor::new(&mechanism, secret)?;
-            judge_use(&object, &mechanism, CKA_DECRYPT)?;
-            DecryptWork::Host(Some(Box::new(decryptor)))
-        } else {
-            let key = KeyInUse::new(object)?;
-            let plan = plan_decrypt(&mechanism, key.key()?, session.slot().rejection_secret())?;
-            DecryptWork::Card { plan: Box::new(plan), key }
+        let work = match object.content() {
+            Content::Secret(secret) => {
+                let decryptor = Decryptor::new(&mechanism, secret)?;
+                judge_use(&object, &mechanism, CKA_DECRYPT)?;
+                DecryptWork::Host(Some(Box::new(decryptor)))
+            }
+            Content::CardSecret(key) => {
+                let cipher =
+                    CardCipher::new(session.slot(), session.generation(), key, &mechanism, Direction::Decipher)?;
+                judge_use(&object, &mechanism, CKA_DECRYPT)?;
+                DecryptWork::CardSecret(Some(Box::new(cipher)))
+            }
+            _ => {
+                let key = KeyInUse::new(object)?;
+                let plan = plan_decrypt(&mechanism, key.key()?, session.slot().rejection_secret())?;
+                DecryptWork::Card { plan: Box::new(plan), key }
+            }
         };
         operations.decrypt = Some(Decrypt { work, session_object, progress: Progress::Started, plaintext: None });
         Ok(())
@@ -126,6 +137,7 @@ impl DecryptWork {
         match self {
             Self::Card { plan, .. } => plan.max_output_len(),
             Self::Host(decryptor) => decryptor.as_ref().map_or(0, |decryptor| decryptor.max_output_len(length)),
+            Self::CardSecret(cipher) => cipher.as_ref().map_or(0, |cipher| cipher.output_len(length)),
         }
     }
 
@@ -133,6 +145,7 @@ impl DecryptWork {
         match self {
             Self::Card { .. } => 0,
             Self::Host(decryptor) => decryptor.as_ref().map_or(0, |decryptor| decryptor.update_len(length)),
+            Self::CardSecret(cipher) => cipher.as_ref().map_or(0, |cipher| cipher.update_len(length)),
         }
     }
 
@@ -140,6 +153,7 @@ impl DecryptWork {
         match self {
             Self::Card { plan, .. } => plan.update(part).map(|()| plain(Vec::new())),
             Self::Host(decryptor) => decryptor.as_mut().ok_or(Error::OperationNotInitialized)?.update(part),
+            Self::CardSecret(cipher) => cipher.as_mut().ok_or(Error::OperationNotInitialized)?.update(part),
         }
     }
 
@@ -147,6 +161,7 @@ impl DecryptWork {
         match self {
             Self::Card { plan, .. } => plan.max_output_len(),
             Self::Host(decryptor) => decryptor.as_ref().map_or(0, |decryptor| decryptor.max_finish_len()),
+            Self::CardSecret(cipher) => cipher.as_ref().map_or(0, |cipher| cipher.finish_len()),
         }
     }
 
@@ -154,6 +169,7 @@ impl DecryptWork {
         match self {
             Self::Card { plan, key } => decipher(session, plan, key),
             Self::Host(decryptor) => decryptor.take().ok_or(Error::OperationNotInitialized)?.finish(),
+            Self::CardSecret(cipher) => cipher.take().ok_or(Error::OperationNotInitialized)?.finish(),
         }
     }
 }

@@ -1,10 +1,12 @@
-//! C_EncryptInit, C_Encrypt, C_EncryptUpdate, C_EncryptFinal with public and secret keys, on the host (PKCS#11 3.2
-//! section 5.8).
+//! C_EncryptInit, C_Encrypt, C_EncryptUpdate, C_EncryptFinal with public and secret keys on the host, and
+//! secret keys on the card (PKCS#11 3.2 section 5.8).
 
 use cryptoki_sys::CKA_ENCRYPT;
 
+use super::card_cipher::CardCipher;
 use super::operation::{Answer, Encrypt, EncryptWork, Operations, Progress, appended, plain, session_object};
 use super::{Session, judge_use, public_key};
+use crate::card::secret_key::Direction;
 use crate::error::Error;
 use crate::mechanism::Mechanism;
 use crate::mechanism::plan::plan_encrypt;
@@ -20,6 +22,11 @@ pub fn init(session: &Session, mechanism: Mechanism, key: u64) -> Result<(), Err
         }
         let object = session.key(key)?;
         let work = match object.content() {
+            Content::CardSecret(key) => {
+                let cipher =
+                    CardCipher::new(session.slot(), session.generation(), key, &mechanism, Direction::Encipher)?;
+                EncryptWork::Card(Box::new(cipher))
+            }
             Content::Secret(secret) => EncryptWork::Secret(Box::new(Encryptor::new(&mechanism, secret)?)),
             _ => EncryptWork::Public(plan_encrypt(&mechanism, public_key(&object)?)?),
         };
@@ -82,6 +89,7 @@ impl EncryptWork {
         match self {
             Self::Public(plan) => plan.output_len(),
             Self::Secret(encryptor) => encryptor.output_len(length),
+            Self::Card(cipher) => cipher.output_len(length),
         }
     }
 
@@ -89,6 +97,7 @@ impl EncryptWork {
         match self {
             Self::Public(_) => 0,
             Self::Secret(encryptor) => encryptor.update_len(length),
+            Self::Card(cipher) => cipher.update_len(length),
         }
     }
 
@@ -96,6 +105,7 @@ impl EncryptWork {
         match self {
             Self::Public(plan) => plan.update(part).map(|()| SecretBytes::default()),
             Self::Secret(encryptor) => encryptor.update(part),
+            Self::Card(cipher) => cipher.update(part),
         }
     }
 
@@ -103,6 +113,7 @@ impl EncryptWork {
         match self {
             Self::Public(plan) => plan.output_len(),
             Self::Secret(encryptor) => encryptor.finish_len(),
+            Self::Card(cipher) => cipher.finish_len(),
         }
     }
 
@@ -110,6 +121,7 @@ impl EncryptWork {
         match self {
             Self::Public(plan) => plan.finish().map(plain),
             Self::Secret(encryptor) => encryptor.finish(),
+            Self::Card(cipher) => cipher.finish(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Floor 4, sessions: what an application does with a token, one file per kind of operation.
 
+mod card_cipher;
 pub mod decrypt;
 pub mod derive;
 pub mod digest;

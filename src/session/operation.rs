@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
+use super::card_cipher::CardCipher;
 use crate::card::{Authentication, PrivateKey};
 use crate::error::Error;
 use crate::mechanism::digest::Digester;
@@ -181,6 +182,7 @@ pub(super) struct Encrypt {
 pub(super) enum EncryptWork {
     Public(EncryptPlan),
     Secret(Box<Encryptor>),
+    Card(Box<CardCipher>),
 }
 
 pub(super) struct Decrypt {
@@ -194,6 +196,8 @@ pub(super) struct Decrypt {
 pub(super) enum DecryptWork {
     /// A decryption by a private key on the card.
     Card { plan: Box<DecryptPlan>, key: KeyInUse },
+    /// A decryption by a secret key on the card; `None` once it gave its plaintext.
+    CardSecret(Option<Box<CardCipher>>),
     /// A decryption by a secret key on the host; `None` once it gave its plaintext.
     Host(Option<Box<Decryptor>>),
 }
@@ -284,7 +288,7 @@ impl Operations {
         });
         let decrypt = self.decrypt.as_mut().and_then(|operation| match &mut operation.work {
             DecryptWork::Card { key, .. } => Some(key),
-            DecryptWork::Host(_) => None,
+            DecryptWork::Host(_) | DecryptWork::CardSecret(_) => None,
         });
         let waiting = sign.into_iter().chain(decrypt).filter(|key| key.wants_context());
         waiting.min_by_key(|key| key.context.is_some())

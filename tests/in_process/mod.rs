@@ -5,6 +5,7 @@ pub mod link;
 pub mod operations;
 pub mod setting;
 
+mod card_ciphers;
 mod closing;
 mod closing_races;
 mod context_login;

@@ -12,7 +12,7 @@ mod encrypt;
 mod gcm;
 mod key_wrap;
 mod mac;
-mod padding;
+pub mod padding;
 
 use zeroize::Zeroizing;
 

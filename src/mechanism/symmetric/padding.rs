@@ -7,7 +7,7 @@ use crate::mechanism::Result;
 use crate::secret::SecretBytes;
 
 /// `data` with padding to a multiple of `block` bytes (at most 255).
-pub(super) fn padded(data: &[u8], block: usize) -> SecretBytes {
+pub fn padded(data: &[u8], block: usize) -> SecretBytes {
     let missing = block - data.len() % block;
     let mut padded = Zeroizing::new(Vec::with_capacity(data.len() + missing));
     padded.extend_from_slice(data);
@@ -18,7 +18,7 @@ pub(super) fn padded(data: &[u8], block: usize) -> SecretBytes {
 /// `data` without its padding; `EncryptedDataInvalid` where it has none.
 ///
 /// All bytes that could be padding are looked at, whatever they are: how long it takes tells nothing but the answer.
-pub(super) fn unpadded(mut data: SecretBytes, block: usize) -> Result<SecretBytes> {
+pub fn unpadded(mut data: SecretBytes, block: usize) -> Result<SecretBytes> {
     let last = data.last().copied().unwrap_or(0);
     let count = usize::from(last);
     let mut bad = u8::from(count == 0) | u8::from(count > block) | u8::from(count > data.len());
