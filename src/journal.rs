@@ -59,6 +59,11 @@ impl Journal {
         Self { path: state.map(|state| state.join("cardea/volatile-objects")), owner: Owner::this() }
     }
 
+    /// A journal that remembers nothing.
+    pub fn nowhere() -> Self {
+        Self { path: None, owner: Owner::this() }
+    }
+
     /// A journal in this file.
     pub fn at(path: PathBuf) -> Self {
         Self { path: Some(path), owner: Owner::this() }

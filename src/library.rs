@@ -6,6 +6,7 @@ use crate::card::driver::{DRIVERS, Driver};
 use crate::configuration::{Configuration, EjectPolicy};
 use crate::error::Error;
 use crate::handle::Handles;
+use crate::journal::Journal;
 use crate::log::{Level, Log};
 use crate::mechanism::plan::rejection_secret;
 use crate::pcsc::Context;
@@ -34,26 +35,28 @@ impl Library {
         for malformed in ignored {
             log.line(Level::Calls, format_args!("reader profile ignored: {malformed}"));
         }
-        Self::with_profiles(Box::new(System::new()), configuration, log, DRIVERS, profiles)
+        Self::with_profiles(Box::new(System::new()), configuration, log, DRIVERS, profiles, Journal::of_user())
     }
 
-    /// A Library over any PC/SC context and drivers, with the built-in reader profiles.
+    /// A Library over any PC/SC context and drivers, with the built-in reader profiles and
+    /// without a journal.
     pub fn new(
         context: Box<dyn Context>,
         configuration: Configuration,
         log: Log,
         drivers: &'static [Driver],
     ) -> Result<Self, Error> {
-        Self::with_profiles(context, configuration, log, drivers, Profiles::default())
+        Self::with_profiles(context, configuration, log, drivers, Profiles::default(), Journal::nowhere())
     }
 
-    /// A Library over any PC/SC context, drivers and reader profiles.
+    /// A Library over any PC/SC context, drivers, reader profiles and journal.
     pub fn with_profiles(
         context: Box<dyn Context>,
         configuration: Configuration,
         log: Log,
         drivers: &'static [Driver],
         profiles: Profiles,
+        journal: Journal,
     ) -> Result<Self, Error> {
         let guard_key = GuardKey::random().map_err(|_| Error::GeneralError)?;
         let surroundings = Arc::new(Surroundings { context, log, drivers, profiles });
@@ -61,6 +64,7 @@ impl Library {
             handles: Handles::new(),
             guard_key,
             rejection_secret: rejection_secret()?,
+            journal,
             configuration,
         });
         let registry = Registry::new(Arc::clone(&surroundings), common);

@@ -4,13 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 
-use super::Object;
+use super::{Content, Object};
+use crate::card::{KeyReference, Storage};
 
 /// The session objects of one token, by handle.
 #[derive(Default)]
 pub struct SessionObjects {
     objects: BTreeMap<u64, SessionObject>,
     by_owner: HashMap<u64, BTreeSet<u64>>,
+    /// Keys in the card's volatile memory whose objects are gone and that are still to be deleted.
+    doomed: Vec<KeyReference>,
+    /// How often the card had been reset when it was last known what its volatile memory holds.
+    resets: u64,
 }
 
 /// Somebody who holds copies of an object's secrets while using it: the operations of a session.
@@ -41,6 +46,54 @@ impl SessionObjects {
     pub fn insert(&mut self, handle: u64, owner: u64, object: Arc<Object>) {
         self.objects.insert(handle, SessionObject { handle, owner, object, users: HashMap::new() });
         self.by_owner.entry(owner).or_default().insert(handle);
+    }
+
+    /// Adds a key in the card's volatile memory that `owner` made when the card had been reset so many times.
+    pub fn insert_on_card(&mut self, handle: u64, owner: u64, object: Arc<Object>, resets: u64) {
+        self.resets = resets;
+        self.insert(handle, owner, object);
+    }
+
+    /// What is said of the card's memory counts from this many resets.
+    pub fn count_from(&mut self, resets: u64) {
+        self.resets = resets;
+    }
+
+    /// A key in the card's volatile memory is to be deleted.
+    pub fn doom(&mut self, reference: KeyReference) {
+        self.doomed.push(reference);
+    }
+
+    /// Keys that are to be deleted; the caller does it.
+    pub fn take_doomed(&mut self) -> Vec<KeyReference> {
+        std::mem::take(&mut self.doomed)
+    }
+
+    /// Whether anything here is in the card's volatile memory.
+    pub fn uses_card(&self) -> bool {
+        !self.doomed.is_empty() || self.objects.values().any(|entry| volatile(&entry.object).is_some())
+    }
+
+    /// The card has been reset so many times: if that is more than what is known here, its volatile memory is empty, and
+    /// the objects in it are gone. Whether there were any.
+    pub fn reset_seen(&mut self, resets: u64) -> bool {
+        if self.resets == resets || !self.uses_card() {
+            return false;
+        }
+        let lost: Vec<u64> =
+            self.iter().filter(|(_, object)| volatile(object).is_some()).map(|(handle, _)| handle).collect();
+        for handle in lost {
+            self.remove(handle);
+        }
+        self.doomed.clear();
+        self.resets = resets;
+        true
+    }
+
+    fn forget(&mut self, handle: u64) -> Option<SessionObject> {
+        let entry = self.objects.remove(&handle)?;
+        self.doomed.extend(volatile(&entry.object));
+        Some(entry)
     }
 
     /// The object with this handle.
@@ -76,7 +129,7 @@ impl SessionObjects {
 
     /// Removes one object; whether it was there.
     pub fn remove(&mut self, handle: u64) -> bool {
-        let Some(entry) = self.objects.remove(&handle) else { return false };
+        let Some(entry) = self.forget(handle) else { return false };
         if let Some(owned) = self.by_owner.get_mut(&entry.owner) {
             owned.remove(&handle);
         }
@@ -86,7 +139,7 @@ impl SessionObjects {
     /// The session `owner` was closed.
     pub fn close(&mut self, owner: u64) {
         for handle in self.by_owner.remove(&owner).unwrap_or_default() {
-            self.objects.remove(&handle);
+            self.forget(handle);
         }
     }
 
@@ -101,6 +154,18 @@ impl SessionObjects {
 
     /// All sessions are gone.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        let handles: Vec<u64> = self.objects.keys().copied().collect();
+        for handle in handles {
+            self.forget(handle);
+        }
+        self.by_owner.clear();
+    }
+}
+
+/// Where a key is in the card's volatile memory; `None` for objects of the host.
+fn volatile(object: &Object) -> Option<KeyReference> {
+    match object.content() {
+        Content::CardSecret(key) if key.storage == Storage::Volatile => Some(key.reference),
+        _ => None,
     }
 }

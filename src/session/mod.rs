@@ -15,6 +15,7 @@ pub mod search;
 pub mod sign;
 pub mod state;
 pub mod verify;
+mod volatile;
 pub mod wrap;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use cryptoki_sys::CKA_DESTROYABLE;
+use cryptoki_sys::{CKA_CLASS, CKA_DESTROYABLE, CKA_KEY_TYPE, CKA_VALUE, CKK_AES, CKO_SECRET_KEY};
 
-use super::Session;
+use super::{Session, volatile};
 use crate::error::Error;
 use crate::object::attribute::Value;
 use crate::object::template::Template;
@@ -44,8 +44,15 @@ pub fn size(session: &Session, object: u64) -> Result<u64, Error> {
     u64::try_from(object.size()).map_err(|_| Error::GeneralError)
 }
 
-/// C_CreateObject: a session object on the host.
+/// C_CreateObject: a session object on the host, or a key in the card's volatile memory.
 pub fn create(session: &Session, template: Template) -> Result<u64, Error> {
+    let is_aes_key =
+        template.ulong(CKA_CLASS)? == Some(CKO_SECRET_KEY) && template.ulong(CKA_KEY_TYPE)? == Some(CKK_AES);
+    if let (true, Some(value)) = (is_aes_key, template.bytes(CKA_VALUE))
+        && let Some(new) = volatile::wish(session, &template, value.len())?
+    {
+        return volatile::create(session, &new, value);
+    }
     let creator = session.creator()?;
     session.add_object(|handle| created::object(&template, creator, handle).map(Arc::new))
 }
@@ -65,7 +72,7 @@ pub fn destroy(session: &Session, handle: u64) -> Result<(), Error> {
         return Err(Error::ActionProhibited);
     }
     let removed = session.slot().with_state(session.generation(), |state| state.session_objects.remove(handle))?;
-    if removed { Ok(()) } else { Err(Error::ObjectHandleInvalid) }
+    if removed { session.slot().sweep(session.generation()) } else { Err(Error::ObjectHandleInvalid) }
 }
 
 /// C_SetAttributeValue: a session object is replaced by one with other attributes, under the same handle, so that

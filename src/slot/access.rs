@@ -1,6 +1,7 @@
 //! The card inside a transaction, with what is believed and known about the selected application.
 
 use super::reader::SecurityEpoch;
+use crate::card::new_key::StoreAbilities;
 use crate::card::{CardApplication, CardError};
 use crate::channel::{Channel, ChannelError};
 use crate::pcsc::LinkError;
@@ -27,6 +28,11 @@ impl<'a, 't> CardAccess<'a, 't> {
         certain: bool,
     ) -> Self {
         Self { application, channel, security, selected, index, certain }
+    }
+
+    /// What the application can make, and where.
+    pub fn store(&self) -> StoreAbilities {
+        self.application.store()
     }
 
     /// Makes sure that the application is selected, by asking it or by selecting it.

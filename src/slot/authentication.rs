@@ -50,7 +50,7 @@ impl Slot {
         if !logged_in {
             return Err(Error::UserNotLoggedIn);
         }
-        self.forget_verification(generation)
+        self.sweep(generation).and(self.forget_verification(generation))
     }
 
     /// Lets the card forget a PIN that we verified, if it may still hold one. The officer's PIN is only proved, so

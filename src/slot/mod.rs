@@ -6,6 +6,7 @@ pub mod eject;
 pub mod event;
 pub mod info;
 pub mod reader;
+mod volatile;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ use crate::channel::Channel;
 use crate::configuration::Configuration;
 use crate::error::Error;
 use crate::handle::Handles;
+use crate::journal::Journal;
 use crate::mechanism::plan::RejectionSecret;
 use crate::object::Object;
 use crate::object::set::ObjectSet;
@@ -40,6 +42,8 @@ pub struct Common {
     pub guard_key: GuardKey,
     /// Secret of this process for PKCS#1 v1.5 decryption with implicit rejection.
     pub rejection_secret: RejectionSecret,
+    /// What this user's processes keep in the volatile memory of cards.
+    pub journal: Journal,
     /// The administrator's and user's wishes.
     pub configuration: Configuration,
 }
@@ -92,10 +96,17 @@ impl Slot {
         let (reader, generation) = self.reader.look();
         let mut state = self.state.lock();
         // Another thread may have looked later and be here earlier.
+        let mut before = None;
         if state.generation < generation {
-            *state = TokenState::new(generation);
+            before = Some(std::mem::replace(&mut *state, TokenState::new(generation)));
         }
         drop(state);
+        // The card that is gone has lost its volatile memory.
+        if let Some(TokenState { description: Some(description), session_objects, .. }) = before
+            && session_objects.uses_card()
+        {
+            let _ = self.common.journal.emptied(&description.serial);
+        }
         if reader.card_present { Ok(generation) } else { Err(Error::TokenNotPresent) }
     }
 
@@ -118,6 +129,7 @@ impl Slot {
             *self.guard.lock() = PinGuard::default();
             self.with_state(generation, |state| state.describe(description))
         })
+        .inspect(|description| self.sweep_orphans(generation, &description.serial))
     }
 
     /// The token objects; read from the card once per insertion.
@@ -143,6 +155,7 @@ impl Slot {
 
     /// A token or session object by handle, as far as the present login may see it.
     pub fn object(&self, generation: u64, handle: u64) -> Result<Arc<Object>, Error> {
+        self.note_resets(generation)?;
         let now = self.reader.security().current();
         self.with_state(generation, |state| {
             let role = state.role(now);
@@ -153,6 +166,7 @@ impl Slot {
 
     /// Who is logged in.
     pub fn role(&self, generation: u64) -> Result<Option<Role>, Error> {
+        self.note_resets(generation)?;
         let now = self.reader.security().current();
         self.with_state(generation, |state| state.role(now))
     }
@@ -239,7 +253,7 @@ impl Slot {
             }
             last
         })?;
-        if last { self.leave(generation) } else { Ok(()) }
+        if last { self.leave(generation) } else { self.sweep(generation) }
     }
 
     /// Removes all sessions and logs the application out.
@@ -255,11 +269,13 @@ impl Slot {
     /// The application has no session any more: nothing of its login stays on the card.
     fn leave(&self, generation: u64) -> Result<(), Error> {
         let hold = self.reader.hold();
+        let swept = self.sweep(generation);
         let forgotten = self.forget_verification(generation);
-        let failed = forgotten.is_err_and(|error| error != Error::DeviceRemoved);
+        let failed = [swept, forgotten].iter().any(|result| result.is_err_and(|error| error != Error::DeviceRemoved));
         let reset_owed = self.reset_owed.swap(false, Ordering::AcqRel) || failed;
         drop(hold);
         self.reader.leave(self.common.configuration.eject, reset_owed);
-        forgotten
+        // A reset has done what the card refused to do by command.
+        forgotten.and(swept.or_else(|_| self.sweep(generation)))
     }
 }

@@ -7,6 +7,7 @@ use cardea_harness::provision::Layout;
 use cardea_harness::reader::{Event, Properties, VirtualReader};
 use cardea_pkcs11::card::driver::DRIVERS;
 use cardea_pkcs11::configuration::{Configuration, EjectPolicy};
+use cardea_pkcs11::journal::Journal;
 use cardea_pkcs11::library::Library;
 use cardea_pkcs11::log::Log;
 use cardea_pkcs11::object::template::Template;
@@ -41,7 +42,9 @@ fn before_a_reader_that_says_it_ejects() -> Setting {
     let reader = LocalReader::new("Virtual Reader 00 00", VirtualReader::with_card(card));
     reader.virtual_reader().set_properties(Properties { vendor_id: 0, product_id: 0, ..Properties::default() });
     let desk = Box::new(Desk::new(vec![Arc::clone(&reader)]));
-    let library = Library::with_profiles(desk, Configuration::default(), Log::default(), DRIVERS, profiles).unwrap();
+    let library =
+        Library::with_profiles(desk, Configuration::default(), Log::default(), DRIVERS, profiles, Journal::nowhere())
+            .unwrap();
     Setting { library, reader }
 }
 

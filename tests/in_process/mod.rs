@@ -24,3 +24,4 @@ mod session_objects;
 mod sessions;
 mod slot_events;
 mod unknown_cards;
+mod volatile_objects;

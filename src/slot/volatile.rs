@@ -1,0 +1,136 @@
+//! Session objects in the card's volatile memory: made behind a journal entry, deleted by command when their object
+//! goes, taken for gone after a reset.
+
+use super::Slot;
+use crate::card::new_key::{NewKey, StoreAbilities};
+use crate::card::secret_key::SecretKey;
+use crate::card::{CardError, KeyReference, Storage};
+use crate::error::Error;
+use crate::secret::SecretBytes;
+
+impl Slot {
+    /// What the application can make, and where; costs no card command.
+    pub fn store(&self, generation: u64) -> Result<StoreAbilities, Error> {
+        self.with_card(generation, |access| Ok(access.store()))
+    }
+
+    /// Makes a secret key in the card's volatile memory for the session `owner` and gives the handle of its object.
+    pub fn create_volatile(
+        &self,
+        generation: u64,
+        owner: u64,
+        new: &NewKey,
+        value: &SecretBytes,
+    ) -> Result<u64, Error> {
+        let serial = self.described(generation)?.serial.clone();
+        let key = self.with_card(generation, |access| {
+            let reference = access.certainly(|application, channel| application.reserve(channel, new))?;
+            // Without a journal a killed process leaves its keys until the next reset, which is no reason to refuse.
+            let _ = self.common.journal.add(&serial, reference);
+            let created = access
+                .certainly(|application, channel| application.create_secret_key(channel, reference, new, Some(value)));
+            self.reader.touch();
+            match created {
+                Ok(key) => Ok(key),
+                Err(error @ CardError::Channel(_)) => {
+                    // It may be there or not: it is deleted with the next sweep.
+                    self.with_state(generation, |state| state.session_objects.doom(reference))?;
+                    Err(error.into())
+                }
+                Err(error) => {
+                    let _ = self.common.journal.remove(&serial, reference);
+                    Err(refusal(error))
+                }
+            }
+        })?;
+        self.show(generation, owner, &serial, key)
+    }
+
+    fn show(&self, generation: u64, owner: u64, serial: &str, key: SecretKey) -> Result<u64, Error> {
+        let handle = self.handles().next();
+        let resets = self.reader.security().resets();
+        let reference = key.reference;
+        let object = crate::object::card_secret_key::session_object(serial, &key, handle);
+        let open = self.with_state(generation, |state| {
+            let open = state.sessions.contains_key(&owner);
+            if open {
+                state.session_objects.insert_on_card(handle, owner, object.into(), resets);
+            } else {
+                state.session_objects.doom(reference);
+            }
+            open
+        })?;
+        if open { Ok(handle) } else { self.sweep(generation).and(Err(Error::SessionClosed)) }
+    }
+
+    /// Deletes what session objects left on the card, all in one transaction; without any, the card is not touched.
+    /// What the card refuses to delete is tried again by the next sweep.
+    pub fn sweep(&self, generation: u64) -> Result<(), Error> {
+        self.note_resets(generation)?;
+        let doomed = self.with_state(generation, |state| state.session_objects.take_doomed())?;
+        if doomed.is_empty() {
+            return Ok(());
+        }
+        let mut left = doomed.clone();
+        let result = self.with_card(generation, |access| {
+            let mut result = Ok(());
+            for reference in &doomed {
+                let mut delete = |reference| {
+                    access
+                        .certainly(|application, channel| application.delete_key(channel, reference, Storage::Volatile))
+                };
+                match delete(*reference) {
+                    Ok(()) | Err(CardError::NotFound) => left.retain(|other| other != reference),
+                    Err(error) => result = Err(error.into()),
+                }
+            }
+            result
+        });
+        self.strike_out(generation, doomed.iter().filter(|reference| !left.contains(reference)));
+        // A card that is gone has taken the keys along.
+        let _ = self
+            .with_state(generation, |state| left.iter().for_each(|reference| state.session_objects.doom(*reference)));
+        result.map_err(|error| if error == Error::DeviceRemoved { error } else { Error::DeviceError })
+    }
+
+    /// Deletes what processes that are gone left on this card.
+    pub(super) fn sweep_orphans(&self, generation: u64, serial: &str) {
+        let orphans = self.common.journal.orphans(serial);
+        if orphans.is_empty() {
+            return;
+        }
+        let resets = self.reader.security().resets();
+        let noted = self.with_state(generation, |state| {
+            orphans.iter().for_each(|reference| state.session_objects.doom(*reference));
+            state.session_objects.count_from(resets);
+        });
+        // What cannot be deleted now is tried again when a session is closed.
+        let _ = noted.and_then(|()| self.sweep(generation));
+    }
+
+    /// A reset empties the volatile memory: the objects there are gone at once.
+    pub(super) fn note_resets(&self, generation: u64) -> Result<(), Error> {
+        let resets = self.reader.security().resets();
+        let (emptied, description) =
+            self.with_state(generation, |state| (state.session_objects.reset_seen(resets), state.description.clone()))?;
+        if let (true, Some(description)) = (emptied, description) {
+            let _ = self.common.journal.emptied(&description.serial);
+        }
+        Ok(())
+    }
+
+    fn strike_out<'r>(&self, generation: u64, gone: impl Iterator<Item = &'r KeyReference>) {
+        let Ok(description) = self.described(generation) else { return };
+        for reference in gone {
+            let _ = self.common.journal.remove(&description.serial, *reference);
+        }
+    }
+}
+
+/// What a refusal to make a key means to the caller.
+fn refusal(error: CardError) -> Error {
+    match error {
+        CardError::NotSupported | CardError::Input => Error::TemplateInconsistent,
+        other => other.into(),
+    }
+}

@@ -1,0 +1,245 @@
+//! Session objects in the card's volatile memory: made there, used there, and deleted there by command.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cardea_harness::myeid::{MyEidCard, MyEidLayout, MyEidOptions, MyEidProbe, PIN, provision_myeid};
+use cardea_harness::provision::Authority;
+use cardea_harness::reader::{Action, Fault, VirtualReader};
+use cardea_pkcs11::card::KeyReference;
+use cardea_pkcs11::card::driver::DRIVERS;
+use cardea_pkcs11::configuration::Configuration;
+use cardea_pkcs11::error::Error;
+use cardea_pkcs11::journal::Journal;
+use cardea_pkcs11::library::Library;
+use cardea_pkcs11::log::Log;
+use cardea_pkcs11::mechanism::symmetric::SecretKind;
+use cardea_pkcs11::mechanism::{AesMode, Mechanism};
+use cardea_pkcs11::profile::Profiles;
+use cardea_pkcs11::session::{Session, decrypt, encrypt, generate, objects};
+use cryptoki_sys::*;
+
+use super::keys::{attribute, bytes, template};
+use super::link::{Desk, LocalReader};
+use super::setting::{USER, pin};
+
+const MESSAGE: [u8; 32] = [0xA5; 32];
+/// INS of DELETE FILE.
+const DELETE: u8 = 0xE4;
+
+struct Setting {
+    library: Library,
+    reader: Arc<LocalReader>,
+    chip: MyEidProbe,
+    journal: PathBuf,
+}
+
+impl Setting {
+    fn new(name: &str, options: MyEidOptions) -> Self {
+        let mut card = MyEidCard::new(options);
+        provision_myeid(&mut card, &MyEidLayout::standard(), &Authority::default());
+        let chip = card.probe();
+        let reader = LocalReader::new("Virtual Reader 00 00", VirtualReader::with_card(card));
+        let journal = std::env::temp_dir().join(format!("cardea-volatile-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_file(&journal);
+        let library = library(&reader, &journal);
+        Self { library, reader, chip, journal }
+    }
+
+    fn standard(name: &str) -> Self {
+        Self::new(name, MyEidOptions::default())
+    }
+
+    fn open(&self) -> Arc<Session> {
+        self.library.session(self.library.open_session(0, true).unwrap()).unwrap()
+    }
+
+    fn logged_in(&self) -> Arc<Session> {
+        let session = self.open();
+        session.login(USER, pin(PIN)).unwrap();
+        session
+    }
+
+    fn on_card(&self) -> usize {
+        self.chip.volatile_files().len()
+    }
+
+    fn noted(&self) -> usize {
+        std::fs::read_to_string(&self.journal).map_or(0, |text| text.lines().count())
+    }
+}
+
+impl Drop for Setting {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.journal);
+    }
+}
+
+fn library(reader: &Arc<LocalReader>, journal: &std::path::Path) -> Library {
+    let desk = Box::new(Desk::new(vec![Arc::clone(reader)]));
+    let journal = Journal::at(journal.to_owned());
+    Library::with_profiles(desk, Configuration::default(), Log::default(), DRIVERS, Profiles::default(), journal)
+        .unwrap()
+}
+
+/// C_GenerateKey for an AES key that is to stay on the token, for this session only.
+fn key(session: &Session) -> Result<u64, Error> {
+    let template = template(&[
+        (CKA_VALUE_LEN, &32_u64.to_ne_bytes()),
+        (CKA_SENSITIVE, &[1]),
+        (CKA_EXTRACTABLE, &[0]),
+        (CKA_TOKEN, &[0]),
+    ]);
+    generate::key(session, Mechanism::Generate(SecretKind::Aes), template)
+}
+
+fn round_trip(session: &Session, key: u64) -> Result<(), Error> {
+    let mode = || Mechanism::Aes(AesMode::Cbc { iv: [3; 16] });
+    encrypt::init(session, mode(), key)?;
+    let cryptogram = bytes(encrypt::encrypt(session, &MESSAGE, Some(32))?);
+    assert_ne!(cryptogram, MESSAGE);
+    decrypt::init(session, mode(), key)?;
+    assert_eq!(bytes(decrypt::decrypt(session, &cryptogram, Some(32))?), MESSAGE);
+    Ok(())
+}
+
+#[test]
+fn a_key_of_a_session_lives_on_the_card_and_is_deleted_by_command_with_its_session() {
+    let setting = Setting::standard("close");
+    let (other, session) = (setting.logged_in(), setting.open());
+    let key = key(&session).unwrap();
+    assert_eq!((setting.on_card(), setting.noted()), (1, 1));
+    assert_eq!(attribute(&session, key, CKA_TOKEN), [0]);
+    round_trip(&other, key).unwrap();
+    let resets = setting.chip.resets();
+    setting.library.close_session(session.handle()).unwrap();
+    assert_eq!((setting.on_card(), setting.noted(), setting.chip.resets()), (0, 0, resets));
+    assert_eq!(round_trip(&other, key), Err(Error::KeyHandleInvalid));
+}
+
+#[test]
+fn a_destroyed_object_is_deleted_on_the_card() {
+    let setting = Setting::standard("destroy");
+    let session = setting.logged_in();
+    let keys = [key(&session).unwrap(), key(&session).unwrap()];
+    objects::destroy(&session, keys[0]).unwrap();
+    assert_eq!((setting.on_card(), setting.noted()), (1, 1));
+    round_trip(&session, keys[1]).unwrap();
+    assert_eq!(objects::destroy(&session, keys[0]), Err(Error::ObjectHandleInvalid));
+}
+
+#[test]
+fn closing_all_sessions_deletes_all_keys() {
+    let setting = Setting::standard("all");
+    setting.logged_in();
+    for _ in 0..5 {
+        key(&setting.open()).unwrap();
+    }
+    assert_eq!(setting.on_card(), 5);
+    setting.library.close_all_sessions(0).unwrap();
+    assert_eq!((setting.on_card(), setting.noted()), (0, 0));
+}
+
+#[test]
+fn a_logout_deletes_private_keys() {
+    let setting = Setting::standard("logout");
+    let session = setting.logged_in();
+    let key = key(&session).unwrap();
+    session.logout().unwrap();
+    assert_eq!((setting.on_card(), setting.noted()), (0, 0));
+    assert_eq!(round_trip(&session, key), Err(Error::KeyHandleInvalid));
+}
+
+#[test]
+fn a_reset_by_others_takes_the_keys_and_their_handles() {
+    let setting = Setting::standard("reset");
+    let session = setting.logged_in();
+    let lost = key(&session).unwrap();
+    setting.reader.reset_by_another();
+    assert_eq!(setting.on_card(), 0);
+    assert!(round_trip(&session, lost).is_err());
+    assert_eq!(round_trip(&session, lost), Err(Error::KeyHandleInvalid));
+    assert_eq!(setting.noted(), 0);
+    session.login(USER, pin(PIN)).unwrap();
+    let fresh = key(&session).unwrap();
+    round_trip(&session, fresh).unwrap();
+}
+
+#[test]
+fn a_full_memory_is_said_and_freed_again() {
+    let setting = Setting::new("full", MyEidOptions { volatile_bytes: 200, ..MyEidOptions::default() });
+    let session = setting.logged_in();
+    let mut keys = Vec::new();
+    let full = loop {
+        match key(&session) {
+            Ok(key) => keys.push(key),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(full, Error::DeviceMemory);
+    assert_eq!((setting.on_card(), setting.noted()), (keys.len(), keys.len()));
+    assert!(!keys.is_empty());
+    objects::destroy(&session, keys.pop().unwrap()).unwrap();
+    key(&session).unwrap();
+}
+
+#[test]
+fn a_thousand_keys_leave_nothing() {
+    let setting = Setting::standard("thousand");
+    setting.logged_in();
+    for round in 0..1_000 {
+        let session = setting.open();
+        let key = key(&session).unwrap();
+        if round % 2 == 0 {
+            objects::destroy(&session, key).unwrap();
+        }
+        setting.library.close_session(session.handle()).unwrap();
+    }
+    assert_eq!((setting.on_card(), setting.noted()), (0, 0));
+}
+
+#[test]
+fn a_deletion_that_fails_is_made_up_for_by_the_next_sweep() {
+    let setting = Setting::standard("retry");
+    let (other, session) = (setting.logged_in(), setting.open());
+    key(&session).unwrap();
+    setting.reader.virtual_reader().fault(Fault::on(DELETE, Action::Fail));
+    assert_eq!(setting.library.close_session(session.handle()), Err(Error::DeviceError));
+    assert_eq!(
+        setting.library.session(session.handle()).err(),
+        Some(Error::SessionHandleInvalid),
+        "closed all the same"
+    );
+    assert_eq!((setting.on_card(), setting.noted()), (1, 1));
+    setting.library.close_session(other.handle()).unwrap();
+    assert_eq!((setting.on_card(), setting.noted()), (0, 0));
+}
+
+#[test]
+fn what_a_dead_process_left_is_deleted_by_the_next_that_sees_the_card() {
+    let setting = Setting::standard("dead");
+    let session = setting.logged_in();
+    key(&session).unwrap();
+    // The process is killed: its entry names a process that no longer is.
+    let text = std::fs::read_to_string(&setting.journal).unwrap();
+    let mut words: Vec<&str> = text.split(' ').collect();
+    words[2] = "1";
+    std::fs::write(&setting.journal, words.join(" ")).unwrap();
+    let next = library(&setting.reader, &setting.journal);
+    next.slot(0).unwrap().token_info().unwrap();
+    assert_eq!((setting.on_card(), setting.noted()), (0, 0));
+}
+
+#[test]
+fn a_journal_entry_that_names_a_lasting_key_costs_nobody_that_key() {
+    let setting = Setting::standard("lasting");
+    let serial = setting.library.slot(0).unwrap().token_info().unwrap().serial;
+    let lasting = setting.chip.key_files();
+    let serial = hex::encode(serial);
+    let entries: String =
+        lasting.iter().map(|file| format!("1 1 1 {:04X} {serial}\n", KeyReference(*file).0)).collect();
+    std::fs::write(&setting.journal, entries).unwrap();
+    let next = library(&setting.reader, &setting.journal);
+    next.slot(0).unwrap().token_info().unwrap();
+    assert_eq!(setting.chip.key_files(), lasting);
+}
