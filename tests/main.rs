@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod documents;
 mod layers;
 
 mod boundary;
