@@ -4,9 +4,9 @@ use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
 use super::Session;
-use crate::card::Usage;
-use crate::card::new_key::{NewKey, NewKind, Storage};
+use crate::card::new_key::{NewKey, NewKind, Storage, Unwrapping};
 use crate::card::secret_key::{SecretKind, SecretUsage};
+use crate::card::{PrivateKey, Role, Usage};
 use crate::error::Error;
 use crate::object::template::Template;
 use crate::secret::SecretBytes;
@@ -71,5 +71,17 @@ pub(super) fn wish(session: &Session, template: &Template, length: usize) -> Res
 /// Makes the key with this value and gives the handle of its session object.
 pub(super) fn create(session: &Session, new: &NewKey, value: &[u8]) -> Result<u64, Error> {
     let value: SecretBytes = Zeroizing::new(value.to_vec());
-    session.slot().create_volatile(session.generation(), session.handle(), new, &value)
+    session.slot().create_volatile(session.generation(), session.handle(), new, |application, channel, reference| {
+        application.create_secret_key(channel, reference, new, Some(&value))
+    })
+}
+
+/// Unwraps the key with an RSA key of the card: its value never comes to the host.
+pub(super) fn unwrap(session: &Session, new: &NewKey, with: &PrivateKey, wrapped: &[u8]) -> Result<u64, Error> {
+    if session.slot().role(session.generation())? != Some(Role::User) {
+        return Err(Error::UserNotLoggedIn);
+    }
+    session.slot().create_volatile(session.generation(), session.handle(), new, |application, channel, reference| {
+        application.unwrap_key(channel, reference, new, Unwrapping::Rsa(with), wrapped)
+    })
 }

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use cryptoki_sys::{CKA_EXTRACTABLE, CKA_TRUSTED, CKA_UNWRAP, CKA_WRAP, CKA_WRAP_WITH_TRUSTED};
+use cryptoki_sys::{
+    CKA_EXTRACTABLE, CKA_KEY_TYPE, CKA_TRUSTED, CKA_UNWRAP, CKA_VALUE_LEN, CKA_WRAP, CKA_WRAP_WITH_TRUSTED, CKK_AES,
+};
 
 use super::operation::{Answer, KeyInUse, appended, plain};
-use super::{Session, judge_use};
+use super::{Session, judge_use, volatile};
 use crate::error::Error;
 use crate::mechanism::Mechanism;
-use crate::mechanism::plan::{EncryptPlan, plan_encrypt, plan_unwrap};
+use crate::mechanism::plan::{EncryptPlan, check_unwrap, plan_encrypt, plan_unwrap};
 use crate::mechanism::symmetric::{Decryptor, Encryptor, SecretKey, is_filled_with_zeros};
 use crate::object::secret_key::{self, Origin, Wish};
 use crate::object::template::Template;
@@ -102,7 +104,7 @@ impl Wrapper {
     }
 }
 
-/// C_UnwrapKey: the unwrapped key is a session object on the host.
+/// C_UnwrapKey: the unwrapped key is a session object on the host, or in the card's volatile memory.
 pub fn unwrap(
     session: &Session,
     mechanism: Mechanism,
@@ -112,6 +114,9 @@ pub fn unwrap(
 ) -> Result<u64, Error> {
     session.with_operations(|_| {
         let object = session.object(unwrapping).map_err(|error| renamed(error, Error::UnwrappingKeyHandleInvalid))?;
+        if let Some(key) = unwrap_into_card(session, &mechanism, &object, wrapped, &template)? {
+            return Ok(key);
+        }
         let private = object.is_private();
         let (wish, value) = match object.content() {
             Content::Secret(secret) => {
@@ -128,6 +133,26 @@ pub fn unwrap(
         let value = LockedBytes::new(&value);
         session.add_object(|handle| Ok(Arc::new(secret_key::object(wish, value, Origin::Unwrapped, handle)?)))
     })
+}
+
+/// An AES key that is to stay on the card, from one RSA key there to the volatile memory there; `None` for keys of the
+/// host. The card wants to know the length beforehand.
+fn unwrap_into_card(
+    session: &Session,
+    mechanism: &Mechanism,
+    object: &Object,
+    wrapped: &[u8],
+    template: &Template,
+) -> Result<Option<u64>, Error> {
+    let (Content::PrivateKey(key), Mechanism::RsaPkcs) = (object.content(), mechanism) else { return Ok(None) };
+    let length = template.ulong(CKA_VALUE_LEN)?.and_then(|length| usize::try_from(length).ok());
+    let Some(length) = length.filter(|_| template.ulong(CKA_KEY_TYPE) == Ok(Some(CKK_AES))) else { return Ok(None) };
+    let Some(new) = volatile::wish(session, template, length)? else { return Ok(None) };
+    check_unwrap(mechanism, key)?;
+    if wrapped.len() != key.kind.bits().div_ceil(8) {
+        return Err(Error::WrappedKeyLenRange);
+    }
+    volatile::unwrap(session, &new, key, wrapped).map(Some)
 }
 
 fn unwrap_on_card(

@@ -4,9 +4,9 @@
 use super::Slot;
 use crate::card::new_key::{NewKey, StoreAbilities};
 use crate::card::secret_key::SecretKey;
-use crate::card::{CardError, KeyReference, Storage};
+use crate::card::{CardApplication, CardError, KeyReference, Storage};
+use crate::channel::Channel;
 use crate::error::Error;
-use crate::secret::SecretBytes;
 
 impl Slot {
     /// What the application can make, and where; costs no card command.
@@ -14,23 +14,22 @@ impl Slot {
         self.with_card(generation, |access| Ok(access.store()))
     }
 
-    /// Makes a secret key in the card's volatile memory for the session `owner` and gives the handle of its object.
+    /// Makes a secret key in the card's volatile memory for the session `owner`, by `make` at the reference that it is
+    /// given, and gives the handle of its object.
     pub fn create_volatile(
         &self,
         generation: u64,
         owner: u64,
         new: &NewKey,
-        value: &SecretBytes,
+        make: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>, KeyReference) -> Result<SecretKey, CardError>,
     ) -> Result<u64, Error> {
         let serial = self.described(generation)?.serial.clone();
         let key = self.with_card(generation, |access| {
             let reference = access.certainly(|application, channel| application.reserve(channel, new))?;
             // Without a journal a killed process leaves its keys until the next reset, which is no reason to refuse.
             let _ = self.common.journal.add(&serial, reference);
-            let created = access
-                .certainly(|application, channel| application.create_secret_key(channel, reference, new, Some(value)));
             self.reader.touch();
-            match created {
+            match access.certainly(|application, channel| make(application, channel, reference)) {
                 Ok(key) => Ok(key),
                 Err(error @ CardError::Channel(_)) => {
                     // It may be there or not: it is deleted with the next sweep.

@@ -16,14 +16,16 @@ use cardea_pkcs11::log::Log;
 use cardea_pkcs11::mechanism::symmetric::SecretKind;
 use cardea_pkcs11::mechanism::{AesMode, Mechanism};
 use cardea_pkcs11::profile::Profiles;
-use cardea_pkcs11::session::{Session, decrypt, encrypt, generate, objects};
+use cardea_pkcs11::session::{Session, decrypt, encrypt, generate, objects, wrap};
 use cryptoki_sys::*;
 
-use super::keys::{attribute, bytes, template};
+use super::keys::{attribute, bytes, encrypted, private, template};
 use super::link::{Desk, LocalReader};
 use super::setting::{USER, pin};
 
 const MESSAGE: [u8; 32] = [0xA5; 32];
+/// CKA_ID of the RSA key.
+const RSA: u8 = 0x45;
 /// INS of DELETE FILE.
 const DELETE: u8 = 0xE4;
 
@@ -195,6 +197,39 @@ fn a_thousand_keys_leave_nothing() {
         }
         setting.library.close_session(session.handle()).unwrap();
     }
+    assert_eq!((setting.on_card(), setting.noted()), (0, 0));
+}
+
+#[test]
+fn a_key_is_unwrapped_into_the_volatile_memory_without_coming_to_the_host() {
+    let setting = Setting::standard("unwrap");
+    let session = setting.logged_in();
+    let value = [0x42; 32];
+    let wrapped = encrypted(&session, Mechanism::RsaPkcs, RSA, &value);
+    let wish = template(&[
+        (CKA_CLASS, &CKO_SECRET_KEY.to_ne_bytes()),
+        (CKA_KEY_TYPE, &CKK_AES.to_ne_bytes()),
+        (CKA_VALUE_LEN, &32_u64.to_ne_bytes()),
+        (CKA_SENSITIVE, &[1]),
+        (CKA_TOKEN, &[0]),
+    ]);
+    let with = private(&session, RSA).unwrap();
+    let unwrapped = wrap::unwrap(&session, Mechanism::RsaPkcs, with, &wrapped, wish).unwrap();
+    assert_eq!((setting.on_card(), setting.noted()), (1, 1));
+    let clear = template(&[
+        (CKA_CLASS, &CKO_SECRET_KEY.to_ne_bytes()),
+        (CKA_KEY_TYPE, &CKK_AES.to_ne_bytes()),
+        (CKA_VALUE, &value),
+        (CKA_SENSITIVE, &[0]),
+    ]);
+    let on_host = objects::create(&session, clear).unwrap();
+    assert_eq!(setting.on_card(), 1, "what may be read stays on the host");
+    let cryptograms = [unwrapped, on_host].map(|key| {
+        encrypt::init(&session, Mechanism::Aes(AesMode::Ecb), key).unwrap();
+        bytes(encrypt::encrypt(&session, &MESSAGE, Some(32)).unwrap())
+    });
+    assert_eq!(cryptograms[0], cryptograms[1]);
+    setting.library.close_session(session.handle()).unwrap();
     assert_eq!((setting.on_card(), setting.noted()), (0, 0));
 }
 
