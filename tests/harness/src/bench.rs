@@ -12,7 +12,8 @@
 //! | insertion seen by SCardGetStatusChange | up to 0.40 s | 0.2 ms |
 //! | removal seen | up to 0.40 s | 0.2 ms |
 //!
-//! - pcscd starts every reader before it accepts the first client, so a client never sees a part of them.
+//! - pcscd starts every reader before it accepts the first client, so a client never sees a part of them; the cards
+//!   that are in them are powered up meanwhile, and a client that is quicker sees empty readers.
 //! - An inserted card is powered up at once and, when nobody connects, switched off at the next poll.
 //! - A card pulled and pushed back between two polls goes unnoticed; its next command fails for want of power with
 //!   `SCARD_E_NOT_TRANSACTED`.
@@ -45,6 +46,8 @@ use directory::Directory;
 
 /// How long pcscd may take to open its readers.
 const START: Duration = Duration::from_secs(20);
+/// pcscd logs a card's ATR a few instructions before it tells clients of the card.
+const SETTLING: Duration = Duration::from_millis(10);
 /// pcscd's `PCSCLITE_MAX_READERS_CONTEXTS`.
 const MAX_READERS: usize = 16;
 
@@ -157,9 +160,11 @@ impl Bench {
         let configuration = self.directory.path().join("reader.conf.d");
         std::fs::create_dir_all(&configuration).expect("a configuration directory");
         std::fs::write(configuration.join("readers"), self.configuration()).expect("pcscd's configuration");
+        let earlier = self.cards_started();
         let daemon = Daemon::start(&self.socket_path(), &configuration, &self.log_path());
         self.daemon = Some(daemon.unwrap_or_else(|error| panic!("pcscd does not start: {error}")));
         self.await_readers();
+        self.await_cards(earlier);
     }
 
     /// Ends pcscd, and waits for its end. Its clients lose every handle.
@@ -198,6 +203,27 @@ impl Bench {
                 panic!("pcscd has no reader {name}; its log:\n{}", self.pcscd_log());
             }
         }
+    }
+
+    /// Waits until pcscd has powered up the cards that are there: it takes clients before that, and tells them of empty
+    /// readers.
+    fn await_cards(&self, earlier: usize) {
+        let present = self.readers.iter().filter(|configured| {
+            let reader = &configured.reader;
+            reader.is_plugged() && reader.is_present()
+        });
+        let wanted = earlier + present.count();
+        let deadline = Instant::now() + START;
+        while self.cards_started() < wanted && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        std::thread::sleep(SETTLING);
+    }
+
+    /// How many cards pcscd has powered up, or tried to, since its log began.
+    fn cards_started(&self) -> usize {
+        let log = self.pcscd_log();
+        log.matches("Card ATR:").count() + log.matches("Error powering up card").count()
     }
 
     fn reader_socket(&self, index: usize) -> PathBuf {
