@@ -144,6 +144,7 @@ impl From<CardError> for Error {
             CardError::PinInvalid => Self::PinInvalid,
             CardError::SecurityStatus => Self::UserNotLoggedIn,
             CardError::Memory => Self::DeviceMemory,
+            CardError::Occupied => Self::AttributeValueInvalid,
             CardError::NotFound => Self::DeviceError,
             CardError::Input => Self::DataLenRange,
         }

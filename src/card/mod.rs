@@ -9,6 +9,7 @@ pub mod driver;
 pub mod key;
 pub mod myeid;
 pub mod new_key;
+pub mod new_object;
 pub mod piv;
 pub mod pkcs15;
 pub mod secret_key;
@@ -22,6 +23,7 @@ use cardea_apdu::StatusWord;
 use key::{KeyKind, PublicKey};
 pub use new_key::Storage;
 use new_key::{NewKey, PrivateValue, StoreAbilities, Unwrapping};
+use new_object::{Change, NewCertificate, NewData};
 use secret_key::{CipherMode, Direction, SecretKey};
 
 /// Why a card operation failed.
@@ -68,6 +70,9 @@ pub enum CardError {
     /// The card's memory is full (6A84).
     #[error("not enough memory on the card")]
     Memory,
+    /// The place that was asked for holds another object; nothing was changed.
+    #[error("occupied on the card")]
+    Occupied,
     /// The object or key does not exist on the card.
     #[error("not found on the card")]
     NotFound,
@@ -209,11 +214,37 @@ pub struct PrivateKey {
     pub authentication: Authentication,
     /// Generated on the card (`CKA_LOCAL`); `None` where the card does not say.
     pub local: Option<bool>,
+    /// Which memory it lives in.
+    pub storage: Storage,
+    /// Rules beyond the PIN that the card tells of the key.
+    pub policy: KeyPolicy,
+}
+
+/// When a key wants a touch of the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touch {
+    /// Never.
+    Never,
+    /// At each use.
+    Always,
+    /// At a use, and then not for some seconds.
+    Cached,
+}
+
+/// Rules for the use of a key that go beyond ISO 7816, as far as the card tells or takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyPolicy {
+    /// When the PIN is wanted; `None` leaves it to the card.
+    pub pin: Option<Authentication>,
+    /// When a touch is wanted; `None` leaves it to the card.
+    pub touch: Option<Touch>,
 }
 
 /// A certificate stored on the card, or an attestation made by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
+    /// Where it is; `None` for one that is no stored object, such as an attestation.
+    pub reference: Option<DataReference>,
     /// `CKA_ID`, shared with the key.
     pub id: Vec<u8>,
     /// `CKA_LABEL`.
@@ -377,6 +408,33 @@ pub trait CardApplication: Send {
     }
     /// Deletes a key; `NotFound` where it is gone already.
     fn delete_key(&mut self, _: &mut Channel<'_>, _: KeyReference, _: Storage) -> Result<(), CardError> {
+        Err(CardError::NotSupported)
+    }
+
+    /// Writes a certificate where none is: `Occupied` where another is in its place, `Memory` where it does not fit;
+    /// the card is then as before.
+    fn write_certificate(&mut self, _: &mut Channel<'_>, _new: &NewCertificate) -> Result<Certificate, CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Deletes a certificate; `NotFound` where it is gone already.
+    fn delete_certificate(&mut self, _: &mut Channel<'_>, _: &Certificate) -> Result<(), CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Writes a data object where none is, with the errors of `write_certificate`.
+    fn write_data(&mut self, _: &mut Channel<'_>, _new: &NewData) -> Result<Data, CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Deletes a data object; `NotFound` where it is gone already.
+    fn delete_data(&mut self, _: &mut Channel<'_>, _: &Data) -> Result<(), CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Changes what a lasting object is called, and gives the object as it is then.
+    fn change(&mut self, _: &mut Channel<'_>, _: &CardObject, _: &Change) -> Result<CardObject, CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Makes the application empty (C_InitToken). `officer` are the present reference data of the security officer,
+    /// which are proved before anything is lost, and are valid afterwards.
+    fn initialize(&mut self, _: &mut Channel<'_>, _officer: &Pin, _label: &str) -> Result<(), CardError> {
         Err(CardError::NotSupported)
     }
 }

@@ -5,7 +5,7 @@
 //! what may be left on the card.
 
 use super::secret_key::{CipherMode, SecretKey, SecretKind, SecretUsage};
-use super::{PrivateKey, Usage};
+use super::{KeyPolicy, PrivateKey, Usage};
 use crate::card::key::{Curve, KeyKind};
 use crate::secret::SecretBytes;
 
@@ -49,6 +49,8 @@ pub struct NewKey {
     pub private: bool,
     /// The PIN is wanted before each use (`CKA_ALWAYS_AUTHENTICATE`).
     pub always_authenticate: bool,
+    /// Rules beyond that, for cards that know them (`CKA_VENDOR_DEFINED` attributes).
+    pub policy: KeyPolicy,
 }
 
 /// The value of a private key that is brought to the card.
@@ -119,4 +121,12 @@ pub struct StoreAbilities {
     pub generates_secret: bool,
     /// It has a volatile memory for keys.
     pub volatile: bool,
+    /// It takes certificates.
+    pub certificates: bool,
+    /// It takes data objects.
+    pub data: bool,
+    /// Lasting objects are written by the security officer (PIV, OpenPGP); otherwise by the user.
+    pub officer_writes: bool,
+    /// It can be made empty (C_InitToken).
+    pub initializes: bool,
 }

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::Session;
 use crate::card::new_key::{NewKey, NewKind, Storage, Unwrapping};
 use crate::card::secret_key::{SecretKind, SecretUsage};
-use crate::card::{PrivateKey, Role, Usage};
+use crate::card::{KeyPolicy, PrivateKey, Role, Usage};
 use crate::error::Error;
 use crate::object::template::Template;
 use crate::secret::SecretBytes;
@@ -65,6 +65,7 @@ pub(super) fn wish(session: &Session, template: &Template, length: usize) -> Res
         extractable: extractable.unwrap_or(false),
         private: flag(CKA_PRIVATE, true)?,
         always_authenticate: false,
+        policy: KeyPolicy::default(),
     }))
 }
 

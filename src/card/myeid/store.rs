@@ -19,7 +19,7 @@ use crate::card::command::{INS_PERFORM_SECURITY_OPERATION, execute};
 use crate::card::key::{Curve, KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, NewKind, PrivateValue, Storage, StoreAbilities, Unwrapping};
 use crate::card::secret_key::{CipherMode, SecretKey, SecretKind};
-use crate::card::{Authentication, CardError, KeyReference, PrivateKey};
+use crate::card::{Authentication, CardError, KeyPolicy, KeyReference, PrivateKey};
 use crate::channel::{Channel, ChannelError};
 use crate::secret::SecretBytes;
 
@@ -77,7 +77,7 @@ pub(super) fn abilities(capabilities: &Capabilities, volatile: bool) -> StoreAbi
         SecretKind::Des3 => capabilities.des_bits() >= 192,
         SecretKind::Generic { .. } => false,
     });
-    StoreAbilities { generate: pairs, import: pairs, secret, generates_secret: false, volatile }
+    StoreAbilities { generate: pairs, import: pairs, secret, volatile, ..StoreAbilities::default() }
 }
 
 /// The part of `all` from the first to the last of which this is true.
@@ -400,6 +400,8 @@ fn private_key(reference: KeyReference, new: &NewKey, kind: KeyKind, public: Pub
         usage: new.usage,
         authentication: authentication(new),
         local: Some(local),
+        storage: new.storage,
+        policy: KeyPolicy::default(),
     }
 }
 

@@ -21,7 +21,9 @@ use super::key_reference::{PivKey, RETIRED_KEYS, possible_usage};
 use super::yubikey::{self, KeyMetadata, Metadata, Version};
 use super::{Piv, x509};
 use crate::card::key::PublicKey;
-use crate::card::{CardError, CardObject, Certificate, Data, DataReference, KeyReference, PrivateKey};
+use crate::card::{
+    CardError, CardObject, Certificate, Data, DataReference, KeyPolicy, KeyReference, PrivateKey, Storage,
+};
 use crate::channel::Channel;
 
 /// Data references of attestations: this with the key reference in the low byte. No tag is like it.
@@ -153,12 +155,20 @@ fn private_key(
         usage,
         authentication: metadata.as_ref().and_then(|metadata| metadata.authentication).unwrap_or(key.authentication()),
         local: metadata.and_then(|metadata| metadata.generated),
+        storage: Storage::Token,
+        policy: KeyPolicy::default(),
     })
 }
 
 fn certificate_object(key: PivKey, der: Vec<u8>, public: Option<PublicKey>, belongs: bool) -> CardObject {
     let id = if belongs { vec![key.id] } else { Vec::new() };
-    CardObject::Certificate(Certificate { id, label: key.label(), der, public })
+    CardObject::Certificate(Certificate {
+        reference: Some(DataReference(key.certificate.number())),
+        id,
+        label: key.label(),
+        der,
+        public,
+    })
 }
 
 /// GET METADATA where the card has it. A card that is no YubiKey but answers FD like one is asked until it shows

@@ -375,6 +375,8 @@ fn key(kind: KeyKind, reference: u16) -> PrivateKey {
         usage: Default::default(),
         authentication: Authentication::Once,
         local: None,
+        storage: crate::card::Storage::Token,
+        policy: crate::card::KeyPolicy::default(),
     }
 }
 

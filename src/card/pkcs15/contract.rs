@@ -11,7 +11,9 @@ use super::token_info::TokenInfo;
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::new_key::Storage;
 use crate::card::secret_key::{SecretKey, SecretKind, SecretUsage};
-use crate::card::{Abilities, Authentication, Certificate, Data, DataReference, KeyReference, PrivateKey, Usage};
+use crate::card::{
+    Abilities, Authentication, Certificate, Data, DataReference, KeyPolicy, KeyReference, PrivateKey, Usage,
+};
 
 /// 2.16.840.1.101.3.4.1, under which all modes of AES are, DER without its last byte.
 const AES: &[u8] = &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01];
@@ -140,6 +142,8 @@ impl PrivateKeyEntry {
             usage: self.key.usage.into(),
             authentication: self.common.authentication(),
             local: self.key.local(),
+            storage: Storage::Token,
+            policy: KeyPolicy::default(),
         }
     }
 }
@@ -186,7 +190,7 @@ impl SecretKeyEntry {
 impl CertificateEntry {
     /// The certificate in the contract's terms, with its content and its public key.
     pub fn certificate(&self, der: Vec<u8>, public: Option<PublicKey>) -> Certificate {
-        Certificate { id: self.id.clone(), label: self.common.label.clone(), der, public }
+        Certificate { reference: None, id: self.id.clone(), label: self.common.label.clone(), der, public }
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) fn key(kind: KeyKind) -> PrivateKey {
         usage: Usage { sign: true, decrypt: true, unwrap: true, derive: true },
         authentication: Authentication::Once,
         local: None,
+        storage: crate::card::Storage::Token,
+        policy: crate::card::KeyPolicy::default(),
     }
 }
 

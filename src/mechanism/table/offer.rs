@@ -201,6 +201,8 @@ fn placeholder(entry: &Supported) -> PrivateKey {
         },
         authentication: crate::card::Authentication::Once,
         local: None,
+        storage: crate::card::Storage::Token,
+        policy: crate::card::KeyPolicy::default(),
     }
 }
 

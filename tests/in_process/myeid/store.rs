@@ -22,6 +22,7 @@ pub fn new_key(kind: NewKind) -> NewKey {
         extractable: false,
         private: true,
         always_authenticate: false,
+        policy: Default::default(),
     }
 }
 
