@@ -29,14 +29,18 @@ pub static DRIVERS: &[Driver] = &[
 /// Most commands that a card nobody knows may cost.
 const UNKNOWN_CARD_COMMANDS: u64 = 8;
 
+/// An application that a driver found on a card.
+pub struct Found {
+    /// Name of the driver.
+    pub driver: &'static str,
+    /// The application.
+    pub application: Box<dyn CardApplication>,
+}
+
 /// The applications of a card that `drivers` know. The last one found is the one selected.
 ///
 /// A failing probe counts as "not mine"; only a broken link ends the search.
-pub fn identify(
-    drivers: &[Driver],
-    channel: &mut Channel<'_>,
-    atr: &Atr,
-) -> Result<Vec<Box<dyn CardApplication>>, CardError> {
+pub fn identify(drivers: &[Driver], channel: &mut Channel<'_>, atr: &Atr) -> Result<Vec<Found>, CardError> {
     let (hinted, others): (Vec<&Driver>, Vec<&Driver>) = drivers.iter().partition(|driver| (driver.hint)(atr));
     let mut found = Vec::new();
     for driver in hinted.into_iter().chain(others) {
@@ -44,7 +48,7 @@ pub fn identify(
             break;
         }
         match (driver.probe)(channel, atr) {
-            Ok(Some(application)) => found.push(application),
+            Ok(Some(application)) => found.push(Found { driver: driver.name, application }),
             Ok(None) => {}
             Err(CardError::Channel(error @ ChannelError::Link(_))) => return Err(error.into()),
             Err(_) => {}

@@ -21,7 +21,7 @@ const T1: u8 = 1;
 
 /// What is known about extended length between this card and this reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extended {
+pub enum Extended {
     /// Card or reader says that it cannot.
     No,
     /// Both may; not tried yet.
@@ -82,6 +82,16 @@ impl Limits {
     /// Longest data field of a short command; what is longer is sent by command chaining.
     pub fn short_data(&self) -> usize {
         self.short_data
+    }
+
+    /// What is known about extended length.
+    pub fn extended(&self) -> Extended {
+        self.extended
+    }
+
+    /// Longest data field of one command.
+    pub fn longest_data(&self) -> usize {
+        if self.extended == Extended::No { self.short_data } else { self.data }
     }
 
     /// Whether `command` may be sent in extended form: its data fit, and no answer to it is longer than the reader

@@ -77,6 +77,8 @@ pub enum ShareMode {
     Shared,
     /// Nobody else may connect.
     Exclusive,
+    /// To the reader itself, whether or not a card is in it: for control codes only.
+    Direct,
 }
 
 /// A reader's state at one moment, without any card command.

@@ -145,7 +145,8 @@ impl Context for System {
     fn connect(&self, reader: &str, share: ShareMode) -> Result<Box<dyn Connection>, LinkError> {
         let name = reader_name(reader)?;
         let context = establish()?;
-        let card = context.connect(&name, share.into(), pcsc::Protocols::ANY).map_err(link_error)?;
+        let protocols = if share == ShareMode::Direct { pcsc::Protocols::UNDEFINED } else { pcsc::Protocols::ANY };
+        let card = context.connect(&name, share.into(), protocols).map_err(link_error)?;
         Ok(Box::new(SystemConnection { card: Some(card) }))
     }
 
@@ -163,6 +164,7 @@ impl From<ShareMode> for pcsc::ShareMode {
         match mode {
             ShareMode::Shared => Self::Shared,
             ShareMode::Exclusive => Self::Exclusive,
+            ShareMode::Direct => Self::Direct,
         }
     }
 }

@@ -66,6 +66,17 @@ impl Slot {
         })
     }
 
+    /// Tries that a PIN has left, asked of the card without spending one; `None` where it does not tell.
+    pub fn tries(&self, role: Role) -> Result<Option<u8>, Error> {
+        let generation = self.present()?;
+        self.described(generation)?;
+        self.with_card(generation, |access| {
+            let seen = access.certainly(|application, channel| application.retries(channel, role))?;
+            self.with_state(generation, |state| state.counter(role).seen(seen))?;
+            Ok(seen)
+        })
+    }
+
     /// C_SetPIN: replaces the PIN of whoever the session's state speaks for.
     pub fn change_pin(&self, generation: u64, old: &Pin, new: &Pin) -> Result<(), Error> {
         let login = self.role(generation)?;

@@ -10,14 +10,15 @@ use cardea_apdu::historical::Capabilities;
 use parking_lot::Mutex;
 
 use crate::card::CardApplication;
-use crate::card::driver::{Driver, identify};
+use crate::card::driver::{Driver, Found, identify};
 use crate::channel::Channel;
 use crate::channel::limits::{Limits, speaks_t1};
 use crate::configuration::EjectPolicy;
 use crate::error::Error;
 use crate::log::{Level, Log};
-use crate::pcsc::{Begun, Connection, Context, Disposition, LinkError, ReaderState, ShareMode, Transaction, part10};
-use crate::profile::{Profiles, UsbId};
+use crate::pcsc::part10::{self, Properties};
+use crate::pcsc::{Begun, Connection, Context, Disposition, LinkError, ReaderState, ShareMode, Transaction};
+use crate::profile::{Profiles, ReaderProfile, UsbId};
 
 use super::access::CardAccess;
 use super::eject::Departure;
@@ -110,6 +111,26 @@ struct Card {
     /// None where nobody knows the card.
     applications: Vec<Box<dyn CardApplication>>,
     departure: Departure,
+    /// Names of the drivers, one for each application.
+    drivers: Vec<&'static str>,
+    atr: Vec<u8>,
+    properties: Properties,
+    family: Option<String>,
+}
+
+/// What is known of a reader and the card in it, for people.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The card's answer to reset.
+    pub atr: Vec<u8>,
+    /// What the reader says about itself.
+    pub properties: Properties,
+    /// Family of the reader profile that applies.
+    pub family: Option<String>,
+    /// Limits of card and reader together, as far as they were tried.
+    pub limits: Limits,
+    /// Names of the drivers that know the card, one for each application.
+    pub drivers: Vec<&'static str>,
 }
 
 impl Reader {
@@ -193,13 +214,58 @@ impl Reader {
         index: usize,
         work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
+        self.with_binding(generation, |binding| self.in_transaction(binding, index, work))
+    }
+
+    /// What is known of this reader and its card; the card is identified if nobody asked for it yet.
+    pub fn identity(&self, generation: u64) -> Result<Identity, Error> {
+        self.with_binding(generation, |binding| {
+            if binding.card.is_none() {
+                match self.in_transaction(binding, 0, |_| Ok(())) {
+                    Ok(()) | Err(Error::TokenNotRecognized) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            let card = binding.card.as_ref().ok_or(Error::TokenNotRecognized)?;
+            Ok(Identity {
+                atr: card.atr.clone(),
+                properties: card.properties,
+                family: card.family.clone(),
+                limits: card.limits,
+                drivers: card.drivers.clone(),
+            })
+        })
+    }
+
+    /// The profile that applies by what PC/SC says of the reader, with or without a card in it.
+    pub fn profile(&self, properties: &Properties) -> Option<&ReaderProfile> {
+        self.surroundings.profiles.find(usb_id(properties), &self.name)
+    }
+
+    /// What the reader says about itself, with or without a card in it.
+    pub fn properties(&self) -> Properties {
+        let Ok(mut connection) = self.surroundings.context.connect(&self.name, ShareMode::Direct) else {
+            return Properties::default();
+        };
+        let properties = connection.begin().map(|mut begun| part10::properties(&mut *begun.transaction));
+        // Nothing was done that could be left undone.
+        let _ = connection.disconnect(Disposition::Leave);
+        properties.unwrap_or_default()
+    }
+
+    /// Runs `work` on the card of this generation, with the card lock held.
+    fn with_binding<R>(
+        &self,
+        generation: u64,
+        work: impl FnOnce(&mut Binding) -> Result<R, Error>,
+    ) -> Result<R, Error> {
         let mut card = self.card.lock();
         if self.presence.lock().generation != generation {
             return Err(Error::DeviceRemoved);
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let binding = self.bound(&mut card, generation)?;
-            self.in_transaction(binding, index, work)
+            work(binding)
         }));
         if !self.is_held()
             && let Some(connection) = card.as_mut().and_then(|binding| binding.connection.take())
@@ -303,21 +369,25 @@ impl Reader {
     /// Learns what reader and card can do, and shows the card to the drivers.
     fn identify(&self, transaction: &mut dyn Transaction, atr: &[u8]) -> Result<Card, Error> {
         let surroundings = &*self.surroundings;
-        let atr = Atr::parse(atr).ok();
+        let bytes = atr;
+        let atr = Atr::parse(bytes).ok();
         let capabilities = atr
             .as_ref()
             .map_or_else(Capabilities::default, |atr| Capabilities::from_historical(atr.historical_bytes()));
         let properties = part10::properties(transaction);
-        let id = properties.vendor.zip(properties.product).map(|(vendor, product)| UsbId { vendor, product });
-        let profile = surroundings.profiles.find(id, &self.name);
+        let profile = self.profile(&properties);
         let t1 = atr.as_ref().is_some_and(speaks_t1);
         let mut limits = Limits::announced(&capabilities, &properties).within(profile, t1);
         let mut channel = Channel::basic(transaction, &mut limits, &surroundings.log, &self.name);
-        let applications = match &atr {
+        let found = match &atr {
             Some(atr) => identify(surroundings.drivers, &mut channel, atr)?,
             None => Vec::new(),
         };
-        Ok(Card { limits, applications, departure: Departure::of(profile) })
+        let (drivers, applications) =
+            found.into_iter().map(|Found { driver, application }| (driver, application)).unzip();
+        let (atr, departure) = (bytes.to_vec(), Departure::of(profile));
+        let family = profile.map(|profile| profile.family.clone().into_owned());
+        Ok(Card { limits, applications, departure, drivers, atr, properties, family })
     }
 
     /// The first transaction identifies the card and goes on with `work`, so that nobody selects anything in between.
@@ -353,6 +423,10 @@ impl Reader {
         let _ = transaction.end(Disposition::Leave);
         result
     }
+}
+
+fn usb_id(properties: &Properties) -> Option<UsbId> {
+    properties.vendor.zip(properties.product).map(|(vendor, product)| UsbId { vendor, product })
 }
 
 /// Whether two views are of one insertion. The service may not know the ATR yet, or any more.
