@@ -138,7 +138,7 @@ impl From<CardError> for Error {
             CardError::Channel(channel) => channel.into(),
             CardError::Status { .. } | CardError::Malformed { .. } => Self::DeviceError,
             CardError::NotSupported => Self::FunctionNotSupported,
-            CardError::PinIncorrect { .. } => Self::PinIncorrect,
+            CardError::PinIncorrect { .. } | CardError::KeyRefused => Self::PinIncorrect,
             CardError::PinBlocked => Self::PinLocked,
             CardError::PinLength => Self::PinLenRange,
             CardError::PinInvalid => Self::PinInvalid,

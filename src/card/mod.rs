@@ -55,6 +55,9 @@ pub enum CardError {
         /// Tries left, where the card says.
         retries: Option<u8>,
     },
+    /// A key that authenticates by its value, and that has no tries to lose, was refused.
+    #[error("key refused")]
+    KeyRefused,
     /// The reference data are blocked (6983).
     #[error("PIN blocked")]
     PinBlocked,
@@ -314,7 +317,7 @@ pub trait CardApplication: Send {
     fn reset_retry_counter(&mut self, _: &mut Channel<'_>, _unblocking: &Pin, _new: &Pin) -> Result<(), CardError> {
         Err(CardError::NotSupported)
     }
-    /// Drops the verified state on the card. `NotSupported` where only a reset does.
+    /// Drops the verified state of both roles on the card. `NotSupported` where only a reset does.
     fn log_out(&mut self, _: &mut Channel<'_>) -> Result<(), CardError> {
         Err(CardError::NotSupported)
     }

@@ -126,6 +126,10 @@ pub struct StoreAbilities {
     /// It takes data objects.
     pub data: bool,
     /// Lasting objects are written by the security officer (PIV, OpenPGP); otherwise by the user.
+    ///
+    /// A user's write is handed to the driver all the same, which answers `SecurityStatus` where it cannot: a YubiKey
+    /// may keep the officer's key behind the user's PIN. To an officer's write that is answered `SecurityStatus`, the
+    /// caller verifies the officer again (the state is lost with SELECT and reset) and repeats the write once.
     pub officer_writes: bool,
     /// It can be made empty (C_InitToken).
     pub initializes: bool,
