@@ -129,6 +129,21 @@ pub struct Description {
     pub random: bool,
 }
 
+/// What of an application is ready for use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Readiness {
+    /// The application is initialized (`CKF_TOKEN_INITIALIZED`).
+    pub token: bool,
+    /// The user has a PIN (`CKF_USER_PIN_INITIALIZED`).
+    pub user_pin: bool,
+}
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self { token: true, user_pin: true }
+    }
+}
+
 /// A key on the card, in the driver's own numbering (PIV key reference, OpenPGP CRT tag, …).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyReference(pub u16);
@@ -353,6 +368,14 @@ pub trait CardApplication: Send {
     /// What it can make, and where.
     fn store(&self) -> StoreAbilities {
         StoreAbilities::default()
+    }
+    /// What it does with a private key of a kind that it makes: the token offers that before it has such a key.
+    fn abilities(&self, _: KeyKind) -> Option<Abilities> {
+        None
+    }
+    /// What of it is ready for use, as far as the card tells; known once it was described.
+    fn readiness(&self) -> Readiness {
+        Readiness::default()
     }
     /// A free reference for a key such as `new`; changes nothing on the card.
     fn reserve(&mut self, _: &mut Channel<'_>, _new: &NewKey) -> Result<KeyReference, CardError> {

@@ -121,6 +121,10 @@ pub struct StoreAbilities {
     pub generates_secret: bool,
     /// It has a volatile memory for keys.
     pub volatile: bool,
+    /// It deletes keys of its lasting memory.
+    pub deletes_keys: bool,
+    /// It changes labels and identifiers of lasting keys and certificates, and labels of data objects.
+    pub renames: bool,
     /// It takes certificates.
     pub certificates: bool,
     /// It takes data objects.

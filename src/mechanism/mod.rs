@@ -13,6 +13,7 @@ pub mod rsa;
 pub mod symmetric;
 pub mod table;
 
+use crate::card::key::KeyKind;
 use crate::error::Error;
 
 /// Results here carry Cryptoki's errors.
@@ -186,6 +187,36 @@ pub enum Mechanism {
     },
     /// CKM_GENERIC_SECRET_KEY_GEN and CKM_AES_KEY_GEN.
     Generate(symmetric::SecretKind),
+    /// CKM_RSA_PKCS_KEY_PAIR_GEN, CKM_EC_KEY_PAIR_GEN and its kin.
+    GeneratePair(PairType),
+}
+
+/// A type of key pairs, which mechanisms and CKA_KEY_TYPE name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PairType {
+    /// RSA.
+    Rsa,
+    /// Elliptic curves in short Weierstrass form.
+    Ec,
+    /// Edwards curves: signatures.
+    Edwards,
+    /// Montgomery curves: key agreement.
+    Montgomery,
+}
+
+impl PairType {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Rsa, Self::Ec, Self::Edwards, Self::Montgomery];
+
+    /// The type that a kind of key is of.
+    pub fn of(kind: KeyKind) -> Self {
+        match kind {
+            KeyKind::Rsa { .. } => Self::Rsa,
+            KeyKind::Ec(_) => Self::Ec,
+            KeyKind::Ed25519 => Self::Edwards,
+            KeyKind::X25519 => Self::Montgomery,
+        }
+    }
 }
 
 /// A mechanism's parameter as copied from the caller, not judged.

@@ -68,7 +68,8 @@ impl Framing {
                 | Mechanism::Ecdh1(_)
                 | Mechanism::Digest(_)
                 | Mechanism::Aes(_)
-                | Mechanism::Generate(_),
+                | Mechanism::Generate(_)
+                | Mechanism::GeneratePair(_),
                 _,
             ) => Err(Error::MechanismInvalid),
             _ => Err(Error::KeyTypeInconsistent),

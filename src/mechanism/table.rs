@@ -7,7 +7,8 @@ use cryptoki_sys::*;
 
 use super::symmetric::SecretKind;
 use super::{
-    EcdhParameters, Hash, Kdf, MacFunction, Mechanism, OaepParameters, ParameterKind, Parameters, PssParameters,
+    EcdhParameters, Hash, Kdf, MacFunction, Mechanism, OaepParameters, PairType, ParameterKind, Parameters,
+    PssParameters,
 };
 use crate::error::Error;
 use crate::mechanism::Result;
@@ -36,10 +37,12 @@ enum Family {
     Cmac { general: bool },
     Hmac { hash: Hash, general: bool },
     Generate(SecretKind),
+    GeneratePair(PairType),
 }
 
 /// Every mechanism, in the order in which C_GetMechanismList gives them.
 const TABLE: &[(CK_MECHANISM_TYPE, Family)] = &[
+    (CKM_RSA_PKCS_KEY_PAIR_GEN, Family::GeneratePair(PairType::Rsa)),
     (CKM_RSA_PKCS, Family::RsaPkcs),
     (CKM_RSA_X_509, Family::RsaX509),
     (CKM_SHA1_RSA_PKCS, Family::RsaPkcsHash(Hash::Sha1)),
@@ -54,6 +57,9 @@ const TABLE: &[(CK_MECHANISM_TYPE, Family)] = &[
     (CKM_SHA384_RSA_PKCS_PSS, Family::RsaPssHash(Hash::Sha384)),
     (CKM_SHA512_RSA_PKCS_PSS, Family::RsaPssHash(Hash::Sha512)),
     (CKM_RSA_PKCS_OAEP, Family::RsaOaep),
+    (CKM_EC_KEY_PAIR_GEN, Family::GeneratePair(PairType::Ec)),
+    (CKM_EC_EDWARDS_KEY_PAIR_GEN, Family::GeneratePair(PairType::Edwards)),
+    (CKM_EC_MONTGOMERY_KEY_PAIR_GEN, Family::GeneratePair(PairType::Montgomery)),
     (CKM_ECDSA, Family::Ecdsa),
     (CKM_ECDSA_SHA1, Family::EcdsaHash(Hash::Sha1)),
     (CKM_ECDSA_SHA224, Family::EcdsaHash(Hash::Sha224)),
@@ -116,6 +122,7 @@ pub fn parameter_kind(ckm: u64) -> Option<ParameterKind> {
         | Family::EcdsaHash(_)
         | Family::Digest(_)
         | Family::Generate(_)
+        | Family::GeneratePair(_)
         | Family::Cmac { general: false }
         | Family::Hmac { general: false, .. } => ParameterKind::None,
         Family::Cmac { general: true } | Family::Hmac { general: true, .. } => ParameterKind::Length,
@@ -159,6 +166,7 @@ pub fn mechanism(ckm: u64, parameters: Parameters) -> Result<Mechanism> {
         (Family::Cmac { general }, parameters) => secret::mac(MacFunction::Cmac, general, parameters),
         (Family::Hmac { hash, general }, parameters) => secret::mac(MacFunction::Hmac(hash), general, parameters),
         (Family::Generate(kind), Parameters::None) => Ok(Mechanism::Generate(kind)),
+        (Family::GeneratePair(pair), Parameters::None) => Ok(Mechanism::GeneratePair(pair)),
         _ => Err(Error::MechanismParamInvalid),
     }
 }
@@ -183,6 +191,7 @@ pub fn number(mechanism: &Mechanism) -> u64 {
             Family::Hmac { hash: *hash, general: length.is_some() }
         }
         Mechanism::Generate(kind) => Family::Generate(*kind),
+        Mechanism::GeneratePair(pair) => Family::GeneratePair(*pair),
     };
     TABLE.iter().find(|row| row.1 == family).map_or(CK_UNAVAILABLE_INFORMATION, |row| row.0)
 }

@@ -1,10 +1,11 @@
 //! The card inside a transaction, with what is believed and known about the selected application.
 
 use super::reader::SecurityEpoch;
-use crate::card::new_key::StoreAbilities;
+use crate::card::key::KeyKind;
 use crate::card::{CardApplication, CardError};
 use crate::channel::{Channel, ChannelError};
 use crate::pcsc::LinkError;
+use crate::token::Facilities;
 
 /// The card inside a transaction, seen from one application.
 pub struct CardAccess<'a, 't> {
@@ -30,9 +31,15 @@ impl<'a, 't> CardAccess<'a, 't> {
         Self { application, channel, security, selected, index, certain }
     }
 
-    /// What the application can make, and where.
-    pub fn store(&self) -> StoreAbilities {
-        self.application.store()
+    /// What the application makes and takes; costs no card command once it was described.
+    pub fn facilities(&self) -> Facilities {
+        let store = self.application.store();
+        let abilities = |kind: &KeyKind| Some((*kind, self.application.abilities(*kind)?));
+        Facilities {
+            store,
+            abilities: store.generate.iter().filter_map(abilities).collect(),
+            readiness: self.application.readiness(),
+        }
     }
 
     /// Makes sure that the application is selected, by asking it or by selecting it.

@@ -3,8 +3,9 @@
 use super::Slot;
 use crate::card::Role;
 use crate::error::Error;
-use crate::mechanism::table::{MechanismRow, token_mechanisms};
+use crate::mechanism::table::{MechanismRow, Supported, token_mechanisms};
 use crate::object::Content;
+use crate::token::Facilities;
 
 /// CKF_RNG.
 const HAS_RNG: u64 = 0x1;
@@ -105,7 +106,10 @@ impl Slot {
         let generation = self.present()?;
         let description = self.description()?;
         self.with_state(generation, |state| {
-            let mut flags = LOGIN_REQUIRED | USER_PIN_INITIALIZED | TOKEN_INITIALIZED;
+            let readiness = state.facilities.readiness;
+            let mut flags = LOGIN_REQUIRED;
+            flags |= if readiness.token { TOKEN_INITIALIZED } else { 0 };
+            flags |= if readiness.user_pin { USER_PIN_INITIALIZED } else { 0 };
             flags |= RESTORE_KEY_NOT_NEEDED | DUAL_CRYPTO_OPERATIONS;
             if description.random {
                 flags |= HAS_RNG;
@@ -158,7 +162,10 @@ impl Slot {
                 Content::Plain | Content::CardSecret(_) | Content::Secret(_) => {}
             }
         }
-        Ok(token_mechanisms(private, public, &[]))
+        let Facilities { store, abilities, .. } = self.with_state(generation, |state| state.facilities.clone())?;
+        let supported: Vec<Supported> =
+            abilities.into_iter().map(|(kind, abilities)| Supported { kind, abilities }).collect();
+        Ok(token_mechanisms(private, public, &supported, store.generate))
     }
 
     /// C_InitToken. No driver here initialises its cards yet.

@@ -127,7 +127,8 @@ impl Slot {
             }
             let description = access.certainly(|application, channel| application.describe(channel))?;
             *self.guard.lock() = PinGuard::default();
-            self.with_state(generation, |state| state.describe(description))
+            let facilities = access.facilities();
+            self.with_state(generation, |state| state.describe(description, facilities))
         })
         .inspect(|description| self.sweep_orphans(generation, &description.serial))
     }

@@ -11,7 +11,8 @@ use crate::error::Error;
 impl Slot {
     /// What the application can make, and where; costs no card command.
     pub fn store(&self, generation: u64) -> Result<StoreAbilities, Error> {
-        self.with_card(generation, |access| Ok(access.store()))
+        self.described(generation)?;
+        self.with_state(generation, |state| state.facilities.store)
     }
 
     /// Makes a secret key in the card's volatile memory for the session `owner`, by `make` at the reference that it is

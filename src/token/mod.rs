@@ -6,7 +6,9 @@ pub mod pin;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::card::{Description, PinDescription, Role};
+use crate::card::key::KeyKind;
+use crate::card::new_key::StoreAbilities;
+use crate::card::{Abilities, Description, PinDescription, Readiness, Role};
 use crate::object::Object;
 use crate::object::session_object::SessionObjects;
 use crate::object::set::ObjectSet;
@@ -23,6 +25,17 @@ pub struct OpenSession {
     pub hold: Arc<()>,
 }
 
+/// What an application makes and takes.
+#[derive(Debug, Clone, Default)]
+pub struct Facilities {
+    /// What it makes, and where.
+    pub store: StoreAbilities,
+    /// What it does with the private keys that it makes.
+    pub abilities: Vec<(KeyKind, Abilities)>,
+    /// What of it is ready for use.
+    pub readiness: Readiness,
+}
+
 /// Everything that belongs to one insertion of the card; replaced by a fresh one at the next.
 #[derive(Default)]
 pub struct TokenState {
@@ -30,6 +43,8 @@ pub struct TokenState {
     pub generation: u64,
     /// What the application says about itself, once asked.
     pub description: Option<Arc<Description>>,
+    /// What the application makes and takes, once it was described.
+    pub facilities: Facilities,
     /// The token objects, once read.
     pub objects: Option<Arc<ObjectSet>>,
     /// Who is logged in.
@@ -54,7 +69,8 @@ impl TokenState {
     }
 
     /// Takes over what the application says about itself.
-    pub fn describe(&mut self, description: Description) -> Arc<Description> {
+    pub fn describe(&mut self, description: Description, facilities: Facilities) -> Arc<Description> {
+        self.facilities = facilities;
         self.user = RetryCounter::of(Some(&description.user_pin));
         self.security_officer = RetryCounter::of(description.so_pin.as_ref());
         let description = Arc::new(description);

@@ -23,13 +23,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use cardea_apdu::Atr;
 
 use super::command::{security, selection};
-use super::key::PublicKey;
+use super::key::{KeyKind, PublicKey};
 use super::new_key::{NewKey, NewKind, PrivateValue, Storage, StoreAbilities, Unwrapping};
 use super::pkcs15::{Application, Path};
 use super::secret_key::{CipherMode, Direction, SecretKey};
 use super::{
-    CardApplication, CardError, CardObject, DataReference, DecipherScheme, Description, KeyReference, PrivateKey, Role,
-    SignatureScheme,
+    Abilities, CardApplication, CardError, CardObject, DataReference, DecipherScheme, Description, KeyReference,
+    PrivateKey, Role, SignatureScheme,
 };
 use crate::channel::Channel;
 use crate::secret::{Pin, SecretBytes};
@@ -304,6 +304,10 @@ impl CardApplication for MyEid {
     fn store(&self) -> StoreAbilities {
         let volatile = self.capabilities.is_some() && self.information.version >= Version::SESSION_OBJECTS;
         store::abilities(&self.capabilities.unwrap_or(Capabilities::LEAST), volatile)
+    }
+
+    fn abilities(&self, kind: KeyKind) -> Option<Abilities> {
+        Some(private_key::abilities(kind))
     }
 
     fn reserve(&mut self, channel: &mut Channel<'_>, new: &NewKey) -> Result<KeyReference, CardError> {

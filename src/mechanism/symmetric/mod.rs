@@ -80,6 +80,7 @@ pub fn check_mac(mechanism: &Mechanism, kind: SecretKind) -> Result<(MacFunction
                 | Mechanism::Ecdh1(_)
                 | Mechanism::Digest(_)
                 | Mechanism::Generate(_)
+                | Mechanism::GeneratePair(_)
         );
         return Err(if signs { Error::KeyTypeInconsistent } else { Error::MechanismInvalid });
     };

@@ -7,7 +7,9 @@ use super::{Family, TABLE};
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::{Abilities, PrivateKey, Usage};
 use crate::mechanism::symmetric::{SecretKind, check_cipher, check_mac};
-use crate::mechanism::{EcdhParameters, Hash, Kdf, MacFunction, Mechanism, OaepParameters, PssParameters, plan};
+use crate::mechanism::{
+    EcdhParameters, Hash, Kdf, MacFunction, Mechanism, OaepParameters, PairType, PssParameters, plan,
+};
 
 /// A kind of key that a card could hold, for tokens that have none yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,21 +62,35 @@ fn rows(flags: impl Fn(&Mechanism) -> CK_FLAGS) -> Vec<u64> {
 /// C_GetMechanismList and C_GetMechanismInfo of a token with these keys.
 ///
 /// `supported` counts for those types of key (RSA, EC, Ed25519, X25519) of which the token has none. Hashes and what
-/// the host does with secret keys of the session are always there. CKF_HW marks what the card computes.
+/// the host does with secret keys of the session are always there. CKF_HW marks what the card computes, such as key
+/// pairs of the kinds in `generate`.
 pub fn token_mechanisms<'a>(
     private: impl IntoIterator<Item = &'a PrivateKey>,
     public: impl IntoIterator<Item = &'a PublicKey>,
     supported: &[Supported],
+    generate: &[KeyKind],
 ) -> Vec<MechanismRow> {
     let mut private: Vec<PrivateKey> = private.into_iter().cloned().collect();
     let public: Vec<&PublicKey> = public.into_iter().collect();
     let present: Vec<KeyKind> = private.iter().map(|key| key.kind).chain(public.iter().map(|key| key.kind())).collect();
     let missing = |kind: KeyKind| !present.iter().any(|held| same_type(*held, kind));
     private.extend(supported.iter().filter(|entry| missing(entry.kind)).map(placeholder));
-    TABLE.iter().filter_map(|(ckm, family)| token_row(*ckm, *family, &private, &public)).collect()
+    TABLE.iter().filter_map(|(ckm, family)| token_row(*ckm, *family, &private, &public, generate)).collect()
 }
 
-fn token_row(ckm: u64, family: Family, private: &[PrivateKey], public: &[&PublicKey]) -> Option<MechanismRow> {
+/// What a mechanism on named curves says of them.
+const ON_CURVES: CK_FLAGS = CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS;
+
+fn token_row(
+    ckm: u64,
+    family: Family,
+    private: &[PrivateKey],
+    public: &[&PublicKey],
+    generate: &[KeyKind],
+) -> Option<MechanismRow> {
+    if let Family::GeneratePair(pair) = family {
+        return generation_row(ckm, pair, generate);
+    }
     if let Family::Digest(_) = family {
         return Some(MechanismRow { ckm, min_key: 0, max_key: 0, flags: CKF_DIGEST });
     }
@@ -91,7 +107,7 @@ fn token_row(ckm: u64, family: Family, private: &[PrivateKey], public: &[&Public
     let useful: Vec<_> = by_card.chain(by_host).filter(|(_, flags)| *flags != 0).collect();
     let sizes = || useful.iter().map(|(kind, _)| kind.bits() as u64);
     let curve = if matches!(family, Family::Ecdsa | Family::EcdsaHash(_) | Family::Eddsa | Family::Ecdh1 { .. }) {
-        CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS
+        ON_CURVES
     } else {
         0
     };
@@ -101,6 +117,14 @@ fn token_row(ckm: u64, family: Family, private: &[PrivateKey], public: &[&Public
         max_key: sizes().max()?,
         flags: useful.iter().fold(curve, |all, (_, flags)| all | flags),
     })
+}
+
+/// Generation of key pairs on the card; `None` where it makes none of this type.
+fn generation_row(ckm: u64, pair: PairType, generate: &[KeyKind]) -> Option<MechanismRow> {
+    let sizes = || generate.iter().filter(|kind| PairType::of(**kind) == pair).map(|kind| kind.bits() as u64);
+    let curve = if pair == PairType::Rsa { 0 } else { ON_CURVES };
+    let flags = CKF_HW | CKF_GENERATE_KEY_PAIR | curve;
+    Some(MechanismRow { ckm, min_key: sizes().min()?, max_key: sizes().max()?, flags })
 }
 
 /// What the card does for `key` with `mechanism`, as CKF_ bits.
@@ -179,6 +203,7 @@ fn sample(family: Family) -> Mechanism {
             Mechanism::Mac { function: MacFunction::Hmac(hash), length: general.then_some(1) }
         }
         Family::Generate(kind) => Mechanism::Generate(kind),
+        Family::GeneratePair(pair) => Mechanism::GeneratePair(pair),
     }
 }
 

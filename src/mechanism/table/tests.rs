@@ -39,7 +39,7 @@ fn each_mechanism_is_made_with_its_parameter_and_keeps_its_number() {
     }
     assert_eq!(parameter_kind(CKM_DES3_CBC), None);
     assert_eq!(mechanism(CKM_DES3_CBC, Parameters::None), Err(Error::MechanismInvalid));
-    assert_eq!(mechanism(CKM_RSA_PKCS_KEY_PAIR_GEN, Parameters::None), Err(Error::MechanismInvalid));
+    assert_eq!(mechanism(CKM_DES3_KEY_GEN, Parameters::None), Err(Error::MechanismInvalid));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn keys_on_curves_allow_their_own_mechanisms() {
 #[test]
 fn a_tokens_mechanisms_follow_from_its_keys() {
     let keys = [key(KeyKind::Rsa { bits: 2048 }), key(KeyKind::Rsa { bits: 1024 }), key(KeyKind::Ec(Curve::P384))];
-    let rows = token_mechanisms(&keys, [], &[]);
+    let rows = token_mechanisms(&keys, [], &[], &[]);
     let row = |ckm| rows.iter().find(|row| row.ckm == ckm).copied();
     let pkcs = row(CKM_RSA_PKCS).unwrap();
     assert_eq!((pkcs.min_key, pkcs.max_key), (1024, 2048));
@@ -171,13 +171,13 @@ fn a_tokens_mechanisms_follow_from_its_keys() {
 
 #[test]
 fn an_empty_token_offers_what_its_card_supports_and_the_hashes() {
-    let none = token_mechanisms(&[], [], &[]);
+    let none = token_mechanisms(&[], [], &[], &[]);
     assert_eq!(none.iter().filter(|row| row.flags == CKF_DIGEST).count(), 5);
     assert!(none.iter().all(|row| row.flags & CKF_HW == 0));
     let like = |kind| Supported { kind, abilities: key(kind).abilities };
     let supported = [like(KeyKind::Rsa { bits: 4096 }), like(KeyKind::Ed25519)];
     let held = [key(KeyKind::Rsa { bits: 1024 })];
-    let rows = token_mechanisms(&held, [], &supported);
+    let rows = token_mechanisms(&held, [], &supported, &[]);
     let row = |ckm| rows.iter().find(|row| row.ckm == ckm).copied().unwrap();
     assert_eq!(row(CKM_RSA_PKCS).max_key, 1024, "a held key of the type counts alone");
     assert_eq!((row(CKM_EDDSA).max_key, row(CKM_EDDSA).flags & CKF_HW), (255, CKF_HW));
@@ -185,14 +185,14 @@ fn an_empty_token_offers_what_its_card_supports_and_the_hashes() {
 
 #[test]
 fn what_only_the_host_computes_is_not_marked_as_hardware() {
-    let rows = token_mechanisms(&[], [&public_key("1024")], &[]);
+    let rows = token_mechanisms(&[], [&public_key("1024")], &[], &[]);
     let pkcs = rows.iter().find(|row| row.ckm == CKM_RSA_PKCS).unwrap();
     assert_eq!(pkcs.flags, CKF_VERIFY | CKF_VERIFY_RECOVER | CKF_ENCRYPT | CKF_WRAP);
 }
 
 #[test]
 fn what_the_host_does_with_secret_keys_is_always_offered() {
-    let rows = token_mechanisms(&[], [], &[]);
+    let rows = token_mechanisms(&[], [], &[], &[]);
     let row = |ckm| rows.iter().find(|row| row.ckm == ckm).map(|row| (row.min_key, row.max_key, row.flags)).unwrap();
     let cipher = CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP;
     for ckm in [CKM_AES_ECB, CKM_AES_CBC, CKM_AES_CBC_PAD, CKM_AES_CTR, CKM_AES_GCM, CKM_AES_KEY_WRAP] {
@@ -242,4 +242,18 @@ fn parameters_of_secret_key_mechanisms_have_their_values() {
         assert!(mechanism(ckm, Parameters::Bytes(vec![1; length])).is_ok());
         assert_eq!(mechanism(ckm, Parameters::Bytes(vec![1; length + 1])), invalid);
     }
+}
+
+#[test]
+fn key_pairs_are_generated_for_the_kinds_that_the_card_makes_and_for_no_other_type() {
+    let generate = [KeyKind::Rsa { bits: 1024 }, KeyKind::Rsa { bits: 3072 }, KeyKind::Ec(Curve::P384)];
+    let rows = token_mechanisms(&[], [], &[], &generate);
+    let row = |ckm| rows.iter().find(|row| row.ckm == ckm).copied();
+    let rsa = row(CKM_RSA_PKCS_KEY_PAIR_GEN).unwrap();
+    assert_eq!((rsa.min_key, rsa.max_key, rsa.flags), (1024, 3072, CKF_HW | CKF_GENERATE_KEY_PAIR));
+    let curve = row(CKM_EC_KEY_PAIR_GEN).unwrap();
+    assert_eq!((curve.min_key, curve.max_key), (384, 384));
+    assert_eq!(curve.flags, CKF_HW | CKF_GENERATE_KEY_PAIR | CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS);
+    assert_eq!(row(CKM_EC_EDWARDS_KEY_PAIR_GEN), None);
+    assert_eq!(row(CKM_RSA_PKCS), None, "a kind that is made says nothing of what is done with it");
 }
