@@ -314,6 +314,14 @@ impl VirtualReader {
         self.await_state(timeout, |state| state.attached == number)
     }
 
+    /// Waits until a card or the reader is moved and the count of movements is no longer `seen`, or until the time is
+    /// up; the count.
+    #[must_use]
+    pub fn await_movement(&self, seen: u32, timeout: Duration) -> u32 {
+        self.await_state(timeout, |state| state.tenure != seen);
+        self.state().tenure
+    }
+
     fn await_state(&self, timeout: Duration, wanted: impl Fn(&State) -> bool) -> bool {
         let (state, _) = self
             .0
