@@ -1,0 +1,50 @@
+//! The command line: what is common to all subcommands, and their list.
+
+use clap::Parser;
+
+use crate::{certificate, decrypt, info, list, pin, register, sign, verify, watch};
+
+/// Use and look after smartcards and USB tokens.
+///
+/// Cardea reaches cards through PC/SC (pcscd). Objects on cards are named by URIs (RFC 7512), which `cardea list`
+/// prints and every subcommand takes by --uri. PINs are asked for on the terminal, entered on the keys of a reader
+/// that has them, or read from a file descriptor; never from the command line.
+#[derive(Debug, Parser)]
+#[command(name = "cardea", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) subcommand: Subcommand,
+}
+
+/// What is to be done.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Subcommand {
+    /// List readers, tokens and the objects on them
+    List(list::Arguments),
+    /// Say what a token is, what it can do and how many tries its PINs have left
+    Info(info::Arguments),
+    /// Say what each reader is and can do, and which card is in it
+    Readers,
+    /// See, change and unblock PINs
+    #[command(subcommand)]
+    Pin(pin::Arguments),
+    /// Read a certificate, or ask an authority for one
+    #[command(subcommand)]
+    Certificate(certificate::Arguments),
+    /// Sign a file with a key on a token
+    Sign(sign::Arguments),
+    /// Verify a signature with a public key on a token
+    Verify(verify::Arguments),
+    /// Decrypt a file with an RSA key on a token
+    Decrypt(decrypt::Arguments),
+    /// Tell Firefox, Thunderbird, Chromium and p11-kit of the module
+    Register(register::Arguments),
+    /// Take away what `register` has written, and nothing else
+    Unregister(register::Undo),
+    /// Print a line whenever a card or a reader comes or goes
+    Watch(watch::Arguments),
+}

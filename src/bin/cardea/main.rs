@@ -1,0 +1,73 @@
+//! `cardea`: the command for people who use and look after smartcards.
+//!
+//! It is built on the same Library as the module, in the same process: what it shows is what programs see. One file
+//! per subcommand; the rest is what they share.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "this process is the command's own")]
+
+mod arguments;
+mod cards;
+mod certificate;
+mod choice;
+mod decrypt;
+mod failure;
+mod files;
+mod info;
+mod key_use;
+mod list;
+mod mechanisms;
+mod output;
+mod pin;
+mod pin_entry;
+mod readers;
+mod register;
+mod request;
+mod scheme;
+mod sign;
+mod uri;
+mod verify;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use arguments::{Arguments, Subcommand};
+use failure::{Failure, exit_codes};
+use output::Output;
+
+fn main() -> ExitCode {
+    let mut command = command();
+    let parsed = Arguments::from_arg_matches(&command.get_matches_mut());
+    let arguments = parsed.unwrap_or_else(|error| error.format(&mut command).exit());
+    let output = Output::new(arguments.json);
+    match run(&arguments, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+/// The command line as it is parsed and documented.
+fn command() -> clap::Command {
+    Arguments::command().after_long_help(exit_codes())
+}
+
+fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
+    match &arguments.subcommand {
+        Subcommand::List(list) => list::run(list, arguments, output),
+        Subcommand::Info(info) => info::run(info, arguments, output),
+        Subcommand::Readers => readers::run(arguments, output),
+        Subcommand::Pin(pin) => pin::run(pin, arguments, output),
+        Subcommand::Certificate(certificate) => certificate::run(certificate, arguments, output),
+        Subcommand::Sign(sign) => sign::run(sign, arguments, output),
+        Subcommand::Verify(verify) => verify::run(verify, arguments, output),
+        Subcommand::Decrypt(decrypt) => decrypt::run(decrypt, arguments, output),
+        Subcommand::Register(register) => register::run(register, output),
+        Subcommand::Unregister(undo) => register::undo(undo, output),
+        Subcommand::Watch(watch) => watch::run(watch, arguments, output),
+    }
+}
