@@ -169,7 +169,7 @@ fn check_values_are_the_standards() {
     let secret = create(&session, &generic(b"abc")).unwrap();
     assert_eq!(attribute(&session, secret, CKA_CHECK_VALUE), [0xA9, 0x99, 0x3E]);
     let none = create(&session, &with(&aes(&[0; 16]), &[(CKA_CHECK_VALUE, &[])])).unwrap();
-    assert_eq!(attribute(&session, none, CKA_CHECK_VALUE), []);
+    assert!(attribute(&session, none, CKA_CHECK_VALUE).is_empty());
     let given = create(&session, &with(&aes(&[0; 16]), &[(CKA_CHECK_VALUE, &[0x66, 0xE9, 0x4B])])).unwrap();
     assert_eq!(attribute(&session, given, CKA_CHECK_VALUE), [0x66, 0xE9, 0x4B]);
 }

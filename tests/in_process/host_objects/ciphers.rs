@@ -104,7 +104,7 @@ fn a_forged_tag_gives_nothing_and_ends_the_decryption() {
     cryptogram[0] ^= 1;
     decrypt::init(&session, gcm(), key).unwrap();
     for part in cryptogram.chunks(5) {
-        assert_eq!(bytes(decrypt::update(&session, part, Some(100)).unwrap()), []);
+        assert!(bytes(decrypt::update(&session, part, Some(100)).unwrap()).is_empty());
     }
     assert_eq!(decrypt::finish(&session, Some(100)).err(), Some(Error::EncryptedDataInvalid));
     assert_eq!(decrypt::finish(&session, Some(100)).err(), Some(Error::OperationNotInitialized));
