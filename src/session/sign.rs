@@ -5,7 +5,6 @@ use cryptoki_sys::CKA_SIGN;
 
 use super::operation::{Answer, KeyInUse, Operations, Progress, Sign, SignWork, plain, session_object};
 use super::{Session, judge_use};
-use crate::card::Authentication;
 use crate::error::Error;
 use crate::mechanism::Mechanism;
 use crate::mechanism::plan::{SignPlan, plan_sign, plan_sign_recover};
@@ -128,9 +127,6 @@ fn finish_on_card(session: &Session, plan: SignPlan, key: &KeyInUse) -> Result<S
     let length = plan.output_len();
     let (scheme, input) = plan.finish()?;
     let private = key.key()?;
-    if private.authentication == Authentication::Always && key.context.is_none() {
-        return Err(Error::UserNotLoggedIn);
-    }
     let signature =
         session.slot().with_key(session.generation(), private, key.context.as_ref(), |application, channel| {
             application.sign(channel, private, scheme, &input)

@@ -19,14 +19,14 @@ impl Slot {
             // Another thread may have logged in while this one waited for the card.
             self.judge_login(generation, role)?;
             self.verify_on(access, generation, role, &pin)?;
-            let epoch = self.reader().security().current();
+            let (epoch, uses) = (self.reader().security().current(), self.reader().uses());
             self.with_state(generation, |state| {
                 // A read-only session may have been opened while the card was busy.
                 if role == Role::SecurityOfficer && state.sessions.values().any(|session| !session.read_write) {
                     return Err(Error::SessionReadOnlyExists);
                 }
                 state.login = match role {
-                    Role::User => Login::User { epoch },
+                    Role::User => Login::User { epoch, uses },
                     Role::SecurityOfficer => Login::SecurityOfficer { epoch, pin: Arc::new(pin) },
                 };
                 Ok(())

@@ -201,12 +201,17 @@ impl Slot {
         let authorized = match key.authentication {
             Authentication::Never => true,
             Authentication::Once => self.role(generation)? == Some(Role::User),
-            Authentication::Always => context.is_some(),
+            Authentication::Always => context.is_some() || self.follows_login(generation, self.reader.uses() + 1)?,
         };
         if !authorized {
             return Err(Error::UserNotLoggedIn);
         }
+        let alone = key.authentication == Authentication::Always && context.is_none();
         self.with_card(generation, |access| {
+            // Another thread may have used the card meanwhile.
+            if alone && !self.follows_login(generation, self.reader.uses())? {
+                return Err(Error::UserNotLoggedIn);
+            }
             let result = match (access.probably(&mut work), context) {
                 (Err(CardError::SecurityStatus), Some(pin)) => self
                     .verify_on(access, generation, Role::User, pin)
@@ -214,6 +219,8 @@ impl Slot {
                 (result, _) => result.map_err(Error::from),
             };
             result.map_err(|error| match error {
+                // Another program has used the card since the login: it stands, but not for this key.
+                Error::UserNotLoggedIn if alone => error,
                 // A PIN that was right at C_Login and is refused here was changed meanwhile by somebody else.
                 Error::UserNotLoggedIn | Error::PinIncorrect | Error::PinLocked => {
                     self.reader.security().lost();
@@ -222,6 +229,12 @@ impl Slot {
                 error => error,
             })
         })
+    }
+
+    /// Whether the user is logged in and use number `next` of the card is the one after that.
+    fn follows_login(&self, generation: u64, next: u64) -> Result<bool, Error> {
+        let now = self.reader.security().current();
+        self.with_state(generation, |state| state.role(now) == Some(Role::User) && state.login.is_followed_by(next))
     }
 
     /// Adds a session; the first look at the token happens here.

@@ -47,6 +47,8 @@ pub struct Reader {
     security: SecurityEpoch,
     /// Cloned by every session with a token in this reader.
     sessions: Arc<()>,
+    /// How often the card was used: what has this number was done inside one transaction, with nothing of ours between.
+    uses: AtomicU64,
     /// A PIN was verified or volatile memory used since the connection was made.
     touched: AtomicBool,
     /// The reader said that it ejects and kept the card.
@@ -143,6 +145,7 @@ impl Reader {
             card: Mutex::new(None),
             security: SecurityEpoch::default(),
             sessions: Arc::default(),
+            uses: AtomicU64::new(0),
             touched: AtomicBool::new(false),
             keeps_cards: AtomicBool::new(false),
         }
@@ -166,6 +169,11 @@ impl Reader {
     /// Announces a use of the card that outlasts one operation: the connection stays until the last hold is gone.
     pub fn hold(&self) -> Arc<()> {
         Arc::clone(&self.sessions)
+    }
+
+    /// The number of the last use of the card, the present one when inside [`Self::with_card`].
+    pub fn uses(&self) -> u64 {
+        self.uses.load(Ordering::Acquire)
     }
 
     fn is_held(&self) -> bool {
@@ -401,6 +409,7 @@ impl Reader {
         let connection = connection.as_mut().ok_or(Error::GeneralError)?;
         let atr = if card.is_none() { connection.atr() } else { Vec::new() };
         let Begun { mut transaction, was_reset } = connection.begin()?;
+        self.uses.fetch_add(1, Ordering::AcqRel);
         if was_reset {
             *selected = None;
             self.security.was_reset();

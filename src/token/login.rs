@@ -18,6 +18,8 @@ pub enum Login {
     User {
         /// Security epoch of the verification.
         epoch: u64,
+        /// How often the card had been used when the verification was done (see [`Login::is_followed_by`]).
+        uses: u64,
     },
     /// The security officer.
     SecurityOfficer {
@@ -33,10 +35,18 @@ impl Login {
     /// Who is logged in while the card's security epoch is `now`.
     pub fn role(&self, now: u64) -> Option<Role> {
         match self {
-            Self::User { epoch } if *epoch == now => Some(Role::User),
+            Self::User { epoch, .. } if *epoch == now => Some(Role::User),
             Self::SecurityOfficer { epoch, .. } if *epoch == now => Some(Role::SecurityOfficer),
             _ => None,
         }
+    }
+
+    /// Whether use number `next` of the card is the one directly after the user's verification.
+    ///
+    /// A key with CKA_ALWAYS_AUTHENTICATE wants a PIN of its user for each use. The PIN of C_Login is one, and stands
+    /// for the one use that follows it; see `docs/programs.md`.
+    pub fn is_followed_by(&self, next: u64) -> bool {
+        matches!(self, Self::User { uses, .. } if uses.checked_add(1) == Some(next))
     }
 }
 

@@ -33,6 +33,53 @@ fn each_signature_wants_its_own_login() {
 }
 
 #[test]
+fn the_login_itself_stands_for_the_use_that_follows_it_directly() {
+    let setting = Setting::elliptic();
+    let session = setting.logged_in();
+    let key = private(&session, SIGNATURE).unwrap();
+    let without_context = || {
+        sign::init(&session, Mechanism::Ecdsa, key).unwrap();
+        sign::sign(&session, DIGEST, Some(64)).map(bytes)
+    };
+    session.logout().unwrap();
+    session.login(USER, pin(PIN)).unwrap();
+    setting.commands();
+    let signature = without_context().unwrap();
+    assert_eq!(setting.instructions(), [GENERAL_AUTHENTICATE]);
+    assert_eq!(verified(&session, Mechanism::Ecdsa, SIGNATURE, DIGEST, &signature), Ok(()));
+    setting.commands();
+    assert_eq!(without_context().err(), Some(Error::UserNotLoggedIn));
+    assert!(setting.instructions().is_empty(), "what is refused does not reach the card");
+    assert!(ecdsa(&session, AUTHENTICATION).is_ok(), "the login itself stands");
+}
+
+#[test]
+fn the_login_does_not_stand_for_a_use_after_another_or_after_another_program() {
+    let setting = Setting::elliptic();
+    let session = setting.logged_in();
+    let key = private(&session, SIGNATURE).unwrap();
+    let without_context = || {
+        sign::init(&session, Mechanism::Ecdsa, key).unwrap();
+        sign::sign(&session, DIGEST, Some(64)).err()
+    };
+    let log_in_again = || {
+        session.logout().unwrap();
+        session.login(USER, pin(PIN)).unwrap();
+    };
+    log_in_again();
+    assert!(ecdsa(&session, AUTHENTICATION).is_ok());
+    assert_eq!(without_context(), Some(Error::UserNotLoggedIn));
+    log_in_again();
+    assert!(ecdsa_with_context(&session).is_ok());
+    assert_eq!(without_context(), Some(Error::UserNotLoggedIn));
+    log_in_again();
+    assert_eq!(setting.another(&[0x00, 0xFD, 0x00, 0x00]), 0x9000);
+    assert_eq!(without_context(), Some(Error::UserNotLoggedIn), "the card insists");
+    assert!(ecdsa(&session, AUTHENTICATION).is_ok(), "the login itself stands");
+    assert_eq!(setting.tries(), FULL);
+}
+
+#[test]
 fn it_costs_a_check_a_verify_and_the_signature() {
     let setting = Setting::elliptic();
     let session = setting.logged_in();
