@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::card::driver::{DRIVERS, Driver};
-use crate::configuration::{Configuration, EjectPolicy};
+use crate::configuration::Configuration;
 use crate::error::Error;
 use crate::handle::Handles;
 use crate::journal::Journal;
@@ -82,7 +82,7 @@ impl Library {
         for slot in self.registry.slots().unwrap_or_default() {
             // The card may be gone; its sessions are then closed already.
             let _ = self.registry.close_all(&slot);
-            slot.reader().leave(EjectPolicy::Leave, false);
+            slot.let_go(slot.reader().hold());
         }
     }
 

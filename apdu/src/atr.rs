@@ -270,8 +270,13 @@ mod tests {
             (T0_ONLY, false, false, false, 0),
         ];
         for (text, command_chaining, extended_length, extended_length_info_in_ef_atr, logical_channels) in cards {
-            let expected =
-                Capabilities { extended_length, command_chaining, extended_length_info_in_ef_atr, logical_channels };
+            let expected = Capabilities {
+                extended_length,
+                command_chaining,
+                extended_length_info_in_ef_atr,
+                logical_channels,
+                ..Capabilities::default()
+            };
             assert_eq!(atr(text).capabilities(), expected, "{text}");
         }
     }

@@ -165,6 +165,10 @@ pub struct Capabilities {
     pub extended_length_info_in_ef_atr: bool,
     /// How many logical channels there are with the basic one: 1 to 7, 8 for "8 or more", 0 for unknown.
     pub logical_channels: u8,
+    /// The card chooses the number of a channel that is opened (b5 of the third software function table).
+    pub channels_by_card: bool,
+    /// The interface device may choose it (b4).
+    pub channels_by_interface_device: bool,
 }
 
 impl Capabilities {
@@ -187,6 +191,8 @@ impl Capabilities {
             extended_length: third & 0x40 != 0,
             extended_length_info_in_ef_atr: third & 0x20 != 0,
             logical_channels: logical_channels(third),
+            channels_by_card: third & 0x10 != 0,
+            channels_by_interface_device: third & 0x08 != 0,
         }
     }
 }
@@ -273,6 +279,18 @@ mod tests {
         assert_eq!(of(0x0B), 4);
         assert_eq!(of(0x16), 7);
         assert_eq!(of(0x17), 8);
+    }
+
+    #[test]
+    fn each_party_that_assigns_channels_has_its_bit() {
+        let of = |third| {
+            let capabilities = Capabilities::from_object(&[0x00, 0x00, third]);
+            (capabilities.channels_by_card, capabilities.channels_by_interface_device)
+        };
+        assert_eq!(
+            [of(0x03), of(0x0B), of(0x13), of(0x1B)],
+            [(false, false), (false, true), (true, false), (true, true)]
+        );
     }
 
     proptest! {

@@ -316,6 +316,11 @@ pub trait CardApplication: Send {
     /// Verifies reference data. Never sends an empty PIN.
     fn verify(&mut self, channel: &mut Channel<'_>, role: Role, pin: &Pin) -> Result<(), CardError>;
 
+    /// Whether it is to have a logical channel of its own where the card announces such (ISO 7816-4 5.4.2): so only where
+    /// all its commands work there as on the basic one.
+    fn wants_channel(&self) -> bool {
+        false
+    }
     /// Tries left, asked without spending one; `None` where the card does not tell.
     fn retries(&mut self, _: &mut Channel<'_>, _: Role) -> Result<Option<u8>, CardError> {
         Ok(None)

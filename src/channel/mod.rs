@@ -4,6 +4,7 @@
 //! command chaining and extended length. Exists only inside a transaction.
 
 pub mod limits;
+pub mod logical;
 mod trace;
 
 use cardea_apdu::{Command, Response, StatusWord, cla};
@@ -63,6 +64,16 @@ impl<'t> Channel<'t> {
         reader: &'t str,
     ) -> Self {
         Self { transaction, limits, log, reader, number: 0, commands: 0 }
+    }
+
+    /// The logical channel that commands go to; 0 is the basic one.
+    pub fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// Sends what follows to another logical channel, which is open on the card.
+    pub fn switch_to(&mut self, number: u8) {
+        self.number = number;
     }
 
     /// Command APDUs sent so far, GET RESPONSE and parts of chains included.

@@ -1,8 +1,12 @@
 //! The card inside a transaction, with what is believed and known about the selected application.
 
+use cardea_apdu::Capabilities;
+
+use super::channels::Channels;
 use super::reader::SecurityEpoch;
 use crate::card::key::KeyKind;
 use crate::card::{CardApplication, CardError};
+use crate::channel::logical::{self, BASIC};
 use crate::channel::{Channel, ChannelError};
 use crate::pcsc::LinkError;
 use crate::token::Facilities;
@@ -12,23 +16,28 @@ pub struct CardAccess<'a, 't> {
     application: &'a mut dyn CardApplication,
     channel: Channel<'t>,
     security: &'a SecurityEpoch,
-    selected: &'a mut Option<usize>,
+    channels: &'a mut Channels,
     index: usize,
+    /// What the card says of channels, where the application is to have one of its own.
+    offer: Option<Capabilities>,
     /// Established inside this transaction.
     certain: bool,
+    /// SELECT commands of this transaction.
+    selections: u32,
 }
 
 impl<'a, 't> CardAccess<'a, 't> {
-    /// Application number `index`, with the one believed to be selected; `certain` where this transaction has
-    /// selected it.
+    /// Application number `index`, with what is believed of the channels; `certain` where this transaction has
+    /// selected it on the basic channel.
     pub fn new(
         application: &'a mut dyn CardApplication,
         channel: Channel<'t>,
         security: &'a SecurityEpoch,
-        (selected, index): (&'a mut Option<usize>, usize),
+        (channels, index): (&'a mut Channels, usize),
+        offer: Option<Capabilities>,
         certain: bool,
     ) -> Self {
-        Self { application, channel, security, selected, index, certain }
+        Self { application, channel, security, channels, index, offer, certain, selections: 0 }
     }
 
     /// What the application makes and takes; costs no card command once it was described.
@@ -47,25 +56,101 @@ impl<'a, 't> CardAccess<'a, 't> {
     /// Necessary before every VERIFY: another program may have selected something else since our last
     /// transaction, and its PIN must not lose a try.
     pub fn make_certain(&mut self) -> Result<(), CardError> {
+        self.take_channel()?;
         if self.certain {
             return Ok(());
         }
-        let believed = *self.selected == Some(self.index);
-        if !(believed && self.application.is_selected(&mut self.channel)?) {
-            *self.selected = None;
-            self.application.select(&mut self.channel)?;
-            self.security.lost();
-            *self.selected = Some(self.index);
+        if !(self.channels.is_selected(self.index) && self.is_selected()?) {
+            self.select()?;
         }
         self.certain = true;
         Ok(())
     }
 
+    /// Asks the application. On a channel of its own a refusal is an answer: that channel may be closed.
+    fn is_selected(&mut self) -> Result<bool, CardError> {
+        match self.application.is_selected(&mut self.channel) {
+            Err(error) if self.is_on_its_own() && !is_link_failure(error) => Ok(false),
+            result => result,
+        }
+    }
+
+    /// Selects the application. A channel of its own on which it was and is not any more was closed by others or by a
+    /// reset that nobody told of, and is opened again; where it cannot be selected there, it gets the basic one.
+    fn select(&mut self) -> Result<(), CardError> {
+        let was_selected = self.channels.is_selected(self.index);
+        self.channels.set_selected(self.index, false);
+        let mut result = self.application.select(&mut self.channel);
+        if was_selected && self.is_refused(&result) {
+            self.security.lost();
+            self.give_up_channel()?;
+            self.take_channel()?;
+            result = self.application.select(&mut self.channel);
+        }
+        if self.is_refused(&result) {
+            self.give_up_channel()?;
+            self.channels.refused(self.index);
+            result = self.application.select(&mut self.channel);
+        }
+        result?;
+        // On a fresh channel nothing was there to be lost.
+        if was_selected || !self.is_on_its_own() {
+            self.security.lost();
+        }
+        self.selections += 1;
+        self.channels.set_selected(self.index, true);
+        Ok(())
+    }
+
+    /// Goes to the channel of the application, which is opened if none was asked for yet.
+    fn take_channel(&mut self) -> Result<(), CardError> {
+        if let Some(card) = self.offer
+            && !self.channels.is_settled(self.index)
+        {
+            match logical::open(&mut self.channel, &card) {
+                Ok(Some(number)) => {
+                    self.channels.opened(self.index, number);
+                    self.certain = false;
+                }
+                Ok(None) => self.channels.refused(self.index),
+                Err(error) => {
+                    self.channels.left_stray();
+                    if let ChannelError::Link(_) = error {
+                        return Err(error.into());
+                    }
+                    self.channels.refused(self.index);
+                }
+            }
+        }
+        self.channel.switch_to(self.channels.number(self.index));
+        Ok(())
+    }
+
+    /// Closes the application's own channel and goes to the basic one.
+    fn give_up_channel(&mut self) -> Result<(), CardError> {
+        if let Some(number) = self.channels.give_up(self.index)
+            && !logical::close(&mut self.channel, number)?
+        {
+            self.channels.left_stray();
+        }
+        self.channel.switch_to(BASIC);
+        Ok(())
+    }
+
+    fn is_on_its_own(&self) -> bool {
+        self.channel.number() != BASIC
+    }
+
+    /// Whether the card refused what it may do on the basic channel.
+    fn is_refused(&self, result: &Result<(), CardError>) -> bool {
+        self.is_on_its_own() && result.is_err_and(|error| !is_link_failure(error))
+    }
+
     /// Whether a command could be lost on another application: makes certain, and says whether it had to select.
     pub fn selects_anew(&mut self) -> Result<bool, CardError> {
-        let before = self.security.current();
+        let before = self.selections;
         self.make_certain()?;
-        Ok(self.security.current() != before)
+        Ok(self.selections != before)
     }
 
     /// Runs one operation of the application, with certainty about the selection.
@@ -93,7 +178,8 @@ impl<'a, 't> CardAccess<'a, 't> {
         &mut self,
         mut work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>,
     ) -> Result<R, CardError> {
-        if *self.selected != Some(self.index) {
+        self.take_channel()?;
+        if !self.channels.is_selected(self.index) {
             self.make_certain()?;
         }
         match work(self.application, &mut self.channel) {
@@ -111,11 +197,16 @@ impl<'a, 't> CardAccess<'a, 't> {
     /// A reset in the middle of a transaction leaves nothing selected and nothing verified.
     fn note_reset<R>(&mut self, result: &Result<R, CardError>) {
         if let Err(CardError::Channel(ChannelError::Link(LinkError::Reset | LinkError::Unpowered))) = result {
-            *self.selected = None;
+            self.channels.forget();
+            self.channel.switch_to(BASIC);
             self.certain = false;
             self.security.was_reset();
         }
     }
+}
+
+fn is_link_failure(error: CardError) -> bool {
+    matches!(error, CardError::Channel(ChannelError::Link(_)))
 }
 
 /// Failures that a command may meet when another application got it: all that the card itself answers.

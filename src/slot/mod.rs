@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod authentication;
+mod channels;
 pub mod eject;
 pub mod event;
 pub mod info;
@@ -15,7 +16,7 @@ use parking_lot::Mutex;
 
 use crate::card::{Authentication, CardApplication, CardError, CardObject, Description, PrivateKey, Role};
 use crate::channel::Channel;
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, EjectPolicy};
 use crate::error::Error;
 use crate::handle::Handles;
 use crate::journal::Journal;
@@ -240,16 +241,21 @@ impl Slot {
     /// Adds a session; the first look at the token happens here.
     pub fn open_session(&self, handle: u64, read_write: bool) -> Result<u64, Error> {
         let hold = self.reader.hold();
-        let generation = self.present()?;
-        self.described(generation)?;
-        let now = self.reader.security().current();
-        self.with_state(generation, |state| {
-            if !read_write && state.role(now) == Some(Role::SecurityOfficer) {
-                return Err(Error::SessionReadWriteSoExists);
-            }
-            state.sessions.insert(handle, OpenSession { read_write, hold });
-            Ok(generation)
-        })?
+        let opened = self.present().and_then(|generation| {
+            self.described(generation)?;
+            let now = self.reader.security().current();
+            self.with_state(generation, |state| {
+                if !read_write && state.role(now) == Some(Role::SecurityOfficer) {
+                    return Err(Error::SessionReadWriteSoExists);
+                }
+                state.sessions.insert(handle, OpenSession { read_write, hold: Arc::clone(&hold) });
+                Ok(generation)
+            })?
+        });
+        if opened.is_err() {
+            self.let_go(hold);
+        }
+        opened
     }
 
     /// Whether a session is open, from the token's point of view.
@@ -280,6 +286,11 @@ impl Slot {
         if any { self.leave(generation) } else { Ok(()) }
     }
 
+    /// Lets go of a card on which nothing was done, unless others of ours use it.
+    pub fn let_go(&self, hold: Arc<()>) {
+        self.reader.leave(hold, (self.index, || true), EjectPolicy::Leave, false);
+    }
+
     /// The application has no session any more: nothing of its login stays on the card.
     fn leave(&self, generation: u64) -> Result<(), Error> {
         let hold = self.reader.hold();
@@ -287,8 +298,9 @@ impl Slot {
         let forgotten = self.forget_verification(generation);
         let failed = [swept, forgotten].iter().any(|result| result.is_err_and(|error| error != Error::DeviceRemoved));
         let reset_owed = self.reset_owed.swap(false, Ordering::AcqRel) || failed;
-        drop(hold);
-        self.reader.leave(self.common.configuration.eject, reset_owed);
+        // A session may have been opened meanwhile.
+        let is_used = || self.with_state(generation, |state| !state.sessions.is_empty()).unwrap_or(false);
+        self.reader.leave(hold, (self.index, is_used), self.common.configuration.eject, reset_owed);
         // A reset has done what the card refused to do by command.
         forgotten.and(swept.or_else(|_| self.sweep(generation)))
     }

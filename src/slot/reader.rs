@@ -9,10 +9,10 @@ use cardea_apdu::Atr;
 use cardea_apdu::historical::Capabilities;
 use parking_lot::Mutex;
 
-use crate::card::CardApplication;
 use crate::card::driver::{Driver, Found, identify};
-use crate::channel::Channel;
+use crate::card::{CardApplication, CardError};
 use crate::channel::limits::{Limits, speaks_t1};
+use crate::channel::{Channel, ChannelError, logical};
 use crate::configuration::EjectPolicy;
 use crate::error::Error;
 use crate::log::{Level, Log};
@@ -21,6 +21,7 @@ use crate::pcsc::{Begun, Connection, Context, Disposition, LinkError, ReaderStat
 use crate::profile::{Profiles, ReaderProfile, UsbId};
 
 use super::access::CardAccess;
+use super::channels::Channels;
 use super::eject::Departure;
 
 /// How long a reader may take to put a card out.
@@ -103,13 +104,14 @@ struct Binding {
     generation: u64,
     /// What the first transaction finds out.
     card: Option<Card>,
-    /// Index of the application that our last command found selected.
-    selected: Option<usize>,
+    channels: Channels,
 }
 
 /// What a card carries, and how its reader treats it.
 struct Card {
     limits: Limits,
+    /// What it announces of itself.
+    capabilities: Capabilities,
     /// None where nobody knows the card.
     applications: Vec<Box<dyn CardApplication>>,
     departure: Departure,
@@ -276,9 +278,12 @@ impl Reader {
             work(binding)
         }));
         if !self.is_held()
-            && let Some(connection) = card.as_mut().and_then(|binding| binding.connection.take())
+            && let Some(binding) = card.as_mut()
         {
-            self.disconnect(connection, Disposition::Leave);
+            self.close_channels(binding, None);
+            if let Some(connection) = binding.connection.take() {
+                self.disconnect(connection, Disposition::Leave);
+            }
         }
         match outcome {
             Ok(Err(Error::DeviceRemoved)) => {
@@ -294,11 +299,28 @@ impl Reader {
         }
     }
 
+    /// Gives back `hold`, the last of application number `index` unless `is_used` by then, whose channel is closed.
     /// Lets go of the card when nobody of ours uses it any more (see [`super::eject`]). `reset_owed` says that a
     /// verified PIN is still on it.
-    pub fn leave(&self, policy: EjectPolicy, reset_owed: bool) {
+    pub fn leave(
+        &self,
+        hold: Arc<()>,
+        (index, is_used): (usize, impl FnOnce() -> bool),
+        policy: EjectPolicy,
+        reset_owed: bool,
+    ) {
         let mut card = self.card.lock();
-        let Some(binding) = card.as_mut().filter(|_| !self.is_held()) else { return };
+        // Given back under the card lock: who else has the card meanwhile must not take it for abandoned.
+        drop(hold);
+        let Some(binding) = card.as_mut() else { return };
+        if self.is_held() {
+            if !is_used() {
+                self.close_channels(binding, Some(index));
+            }
+            return;
+        }
+        self.close_channels(binding, None);
+        let reset_owed = reset_owed || binding.channels.has_stray();
         let Some(mut connection) = binding.connection.take() else { return };
         let touched = self.touched.swap(false, Ordering::AcqRel);
         let departure = binding.card.as_ref().map_or_else(|| Departure::of(None), |card| card.departure);
@@ -329,6 +351,31 @@ impl Reader {
         if let Ok(connection) = surroundings.context.connect(&self.name, ShareMode::Exclusive) {
             self.disconnect(connection, Disposition::Unpower);
         }
+    }
+
+    /// Closes the channel of one application, or of all. One that the card does not close is left to the next reset.
+    fn close_channels(&self, binding: &mut Binding, index: Option<usize>) {
+        let Binding { connection, card, channels, .. } = binding;
+        let numbers = match index {
+            Some(index) => channels.give_up(index).into_iter().collect(),
+            None => channels.give_up_all(),
+        };
+        let (false, Some(connection), Some(card)) = (numbers.is_empty(), connection, card) else { return };
+        // A card that is not reached any more has no channels.
+        let Ok(Begun { mut transaction, was_reset }) = connection.begin() else { return };
+        if was_reset {
+            channels.forget();
+            self.security.was_reset();
+        } else {
+            let log = &self.surroundings.log;
+            let mut channel = Channel::basic(&mut *transaction, &mut card.limits, log, &self.name);
+            for number in numbers {
+                if !logical::close(&mut channel, number).is_ok_and(|closed| closed) {
+                    channels.left_stray();
+                }
+            }
+        }
+        let _ = transaction.end(Disposition::Leave);
     }
 
     fn disconnect(&self, connection: Box<dyn Connection>, disposition: Disposition) {
@@ -371,15 +418,15 @@ impl Reader {
 
     fn connect(&self, generation: u64) -> Result<Binding, Error> {
         let connection = self.surroundings.context.connect(&self.name, ShareMode::Shared).map_err(connect_error)?;
-        Ok(Binding { connection: Some(connection), generation, card: None, selected: None })
+        Ok(Binding { connection: Some(connection), generation, card: None, channels: Channels::default() })
     }
 
     /// Learns what reader and card can do, and shows the card to the drivers.
-    fn identify(&self, transaction: &mut dyn Transaction, atr: &[u8]) -> Result<Card, Error> {
+    fn identify(&self, transaction: &mut dyn Transaction, atr: &[u8], channels: &mut Channels) -> Result<Card, Error> {
         let surroundings = &*self.surroundings;
         let bytes = atr;
         let atr = Atr::parse(bytes).ok();
-        let capabilities = atr
+        let mut capabilities = atr
             .as_ref()
             .map_or_else(Capabilities::default, |atr| Capabilities::from_historical(atr.historical_bytes()));
         let properties = part10::properties(transaction);
@@ -391,11 +438,22 @@ impl Reader {
             Some(atr) => identify(surroundings.drivers, &mut channel, atr)?,
             None => Vec::new(),
         };
-        let (drivers, applications) =
+        let (drivers, applications): (Vec<_>, Vec<_>) =
             found.into_iter().map(|Found { driver, application }| (driver, application)).unzip();
+        channels.found_on_basic(applications.len().checked_sub(1));
+        let historical = atr.as_ref().and_then(Atr::historical);
+        if applications.iter().any(|application| application.wants_channel())
+            && historical.is_some_and(logical::are_left_to_ef_atr)
+        {
+            channels.found_on_basic(None);
+            capabilities = match logical::read_ef_atr(&mut channel) {
+                Err(error @ ChannelError::Link(_)) => return Err(CardError::from(error).into()),
+                told => told.unwrap_or_default(),
+            };
+        }
         let (atr, departure) = (bytes.to_vec(), Departure::of(profile));
         let family = profile.map(|profile| profile.family.clone().into_owned());
-        Ok(Card { limits, applications, departure, drivers, atr, properties, family })
+        Ok(Card { limits, capabilities, applications, departure, drivers, atr, properties, family })
     }
 
     /// The first transaction identifies the card and goes on with `work`, so that nobody selects anything in between.
@@ -405,28 +463,31 @@ impl Reader {
         index: usize,
         work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let Binding { connection, card, selected, .. } = binding;
+        let Binding { connection, card, channels, .. } = binding;
         let connection = connection.as_mut().ok_or(Error::GeneralError)?;
         let atr = if card.is_none() { connection.atr() } else { Vec::new() };
         let Begun { mut transaction, was_reset } = connection.begin()?;
         self.uses.fetch_add(1, Ordering::AcqRel);
         if was_reset {
-            *selected = None;
+            channels.forget();
             self.security.was_reset();
         }
         let fresh = card.is_none();
         let card = match card {
             Some(card) => card,
             None => {
-                let identified = self.identify(&mut *transaction, &atr)?;
-                *selected = identified.applications.len().checked_sub(1);
+                let identified = self.identify(&mut *transaction, &atr, channels)?;
                 card.insert(identified)
             }
         };
         let application = card.applications.get_mut(index).ok_or(Error::TokenNotRecognized)?;
         let channel = Channel::basic(&mut *transaction, &mut card.limits, &self.surroundings.log, &self.name);
-        let certain = fresh && *selected == Some(index);
-        let mut access = CardAccess::new(&mut **application, channel, &self.security, (selected, index), certain);
+        let certain = fresh && channels.is_selected(index);
+        // A channel lasts as long as sessions do; for less the basic one is good enough.
+        let wanted = application.wants_channel() && logical::are_announced(&card.capabilities) && self.is_held();
+        let offer = wanted.then_some(card.capabilities);
+        let mut access =
+            CardAccess::new(&mut **application, channel, &self.security, (channels, index), offer, certain);
         let result = work(&mut access);
         // The result stands whatever the end says: a reset or removal is met by the next transaction.
         let _ = transaction.end(Disposition::Leave);

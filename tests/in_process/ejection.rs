@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cardea_harness::piv::PivOptions;
 use cardea_harness::provision::Layout;
-use cardea_harness::reader::{Event, Properties, VirtualReader};
+use cardea_harness::reader::{Action, Event, Fault, Properties, VirtualReader};
 use cardea_pkcs11::card::driver::DRIVERS;
 use cardea_pkcs11::configuration::{Configuration, EjectPolicy};
 use cardea_pkcs11::journal::Journal;
@@ -107,6 +107,15 @@ fn a_reader_that_says_it_ejects_and_keeps_the_card_is_made_to_unpower_it() {
     find_init(&session, Template::new(Vec::new())).unwrap();
     setting.library.close_session(session.handle()).unwrap();
     assert!(!powered_off(&setting), "the reader is not asked again, and there was nothing to protect");
+}
+
+#[test]
+fn a_session_that_could_not_be_opened_keeps_no_connection() {
+    let setting = setting(EjectPolicy::Auto);
+    setting.fault(Fault::at(3, Action::Fail));
+    assert!(setting.library.open_session(0, true).is_err());
+    assert_eq!(setting.reader.virtual_reader().pending_faults(), 0);
+    assert_eq!(setting.reader.connections(), 0);
 }
 
 #[test]

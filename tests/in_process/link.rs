@@ -12,6 +12,9 @@ use cardea_pkcs11::pcsc::{
 };
 use zeroize::Zeroizing;
 
+/// The ATR among the attributes of a reader (`ifdhandler.h`).
+const TAG_IFD_ATR: u32 = 0x0303;
+
 /// A reader with what pcscd would remember about it.
 pub struct LocalReader {
     name: String,
@@ -175,7 +178,12 @@ impl Context for Desk {
         if !reader.observe() {
             return Err(LinkError::NoCard);
         }
-        let atr = reader.reader.power_on().map_err(link_error)?;
+        // A card that has power keeps it: the state that others gave it stays.
+        let atr = match reader.reader.is_powered() {
+            true => reader.reader.attribute(TAG_IFD_ATR),
+            false => reader.reader.power_on(),
+        };
+        let atr = atr.map_err(link_error)?;
         reader.connections.fetch_add(1, Ordering::SeqCst);
         let (events, resets) = (reader.events.load(Ordering::SeqCst), reader.resets.load(Ordering::SeqCst));
         Ok(Box::new(LocalConnection { reader, atr, events, resets }))

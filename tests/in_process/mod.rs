@@ -13,6 +13,7 @@ mod ejection;
 mod faults;
 mod host_objects;
 mod lengths;
+mod logical_channels;
 mod login;
 mod myeid;
 mod panics;

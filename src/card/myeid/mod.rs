@@ -195,6 +195,12 @@ impl CardApplication for MyEid {
         Ok(information.is_some_and(|information| information.is_of_the_card_of(&self.information)))
     }
 
+    /// The selected file and the security environment are each channel's own, so nobody takes them away between two
+    /// commands.
+    fn wants_channel(&self) -> bool {
+        true
+    }
+
     fn describe(&mut self, channel: &mut Channel<'_>) -> Result<Description, CardError> {
         let head = self.read_head(channel)?;
         let retries = self.pins.retries(channel, Role::User)?;

@@ -256,6 +256,11 @@ impl CardApplication for Piv {
         Ok(self.discovery.is_some() && read_discovery(channel)?.is_some())
     }
 
+    /// SP 800-73-4 part 2 section 3 gives every command class bytes of the basic channel alone (00, 0C, 10, 1C).
+    fn wants_channel(&self) -> bool {
+        false
+    }
+
     fn describe(&mut self, channel: &mut Channel<'_>) -> Result<Description, CardError> {
         let version = self.version(channel)?;
         let serial = self.serial(channel)?;

@@ -8,6 +8,7 @@
 //! | keys | generated on the card, imported in parts, unwrapped; used through a security environment |
 //! | session objects | key files with bit 01 of the second attribute byte live in a bounded volatile memory that every reset empties |
 //! | channels | up to four logical channels, each with its own selected file, security environment and chains; PINs are common to all |
+//! | another application | [`OTHER_AID`] can be selected instead; PINs are forgotten when the card's own is selected on no channel |
 //!
 //! What is not there: PIV emulation, grid PINs and challenge-response PINs, the parameters of curves (GET DATA 0181 to 0185).
 
@@ -39,8 +40,24 @@ pub use provision::{MyEidKey, MyEidKeyKind, MyEidLayout, PIN, PUK, ProvisionedMy
 /// The application identifier of PKCS#15 (PKCS #15 v1.1 5.4.1).
 pub const MYEID_AID: [u8; 12] = [0xA0, 0x00, 0x00, 0x00, 0x63, 0x50, 0x4B, 0x43, 0x53, 0x2D, 0x31, 0x35];
 
+/// The identifier of another application on the card: it answers SELECT, and no other command.
+pub const OTHER_AID: [u8; 8] = [0xF0, 0x43, 0x41, 0x52, 0x44, 0x45, 0x41, 0x02];
+
 /// The answer to reset of MyEID cards on Infineon's chip.
 const ATR: [u8; 15] = [0x3B, 0xF5, 0x96, 0x00, 0x00, 0x81, 0x31, 0xFE, 0x45, 0x4D, 0x79, 0x45, 0x49, 0x44, 0x14];
+
+/// Who may choose the number of a logical channel that is opened (ISO 7816-4 12.1.1.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelAssignment {
+    /// The card or the interface device.
+    Either,
+    /// The card alone.
+    Card,
+    /// The interface device alone.
+    InterfaceDevice,
+    /// It is announced that either may, and every opening is refused.
+    Nobody,
+}
 
 /// What kind of MyEID card to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +66,10 @@ pub struct MyEidOptions {
     pub version: [u8; 3],
     /// Logical channels with the basic one, 1 to 4.
     pub logical_channels: u8,
+    /// Who may choose the number of a channel.
+    pub channel_assignment: ChannelAssignment,
+    /// Whether the historical bytes leave it to EF.ATR to tell of channels.
+    pub announces_in_ef_atr: bool,
     /// Bytes of volatile memory, for session objects.
     pub volatile_bytes: usize,
     /// Bytes of persistent memory.
@@ -68,6 +89,8 @@ impl Default for MyEidOptions {
         Self {
             version: [4, 5, 5],
             logical_channels: 1,
+            channel_assignment: ChannelAssignment::Either,
+            announces_in_ef_atr: false,
             volatile_bytes: 2048,
             persistent_bytes: 64 * 1024,
             extended_length: false,
@@ -105,16 +128,34 @@ impl MyEidOptions {
         self.logical_channels.clamp(1, 4)
     }
 
+    /// The third software function table: what is announced of chaining, extended length and channels.
+    fn third_software_function_table(&self) -> u8 {
+        let extended_length = if self.extended_length { 0xC0 } else { 0x80 };
+        let assignment = match self.channel_assignment {
+            ChannelAssignment::Either | ChannelAssignment::Nobody => 0x18,
+            ChannelAssignment::Card => 0x10,
+            ChannelAssignment::InterfaceDevice => 0x08,
+        };
+        if self.channels() > 1 { extended_length | assignment | (self.channels() - 1) } else { extended_length }
+    }
+
+    /// The content of EF.ATR, where there is one: card capabilities.
+    fn ef_atr(&self) -> Option<Vec<u8>> {
+        self.announces_in_ef_atr.then(|| vec![0x47, 0x03, 0xC0, 0x21, self.third_software_function_table()])
+    }
+
     /// Cards with channels or extended length say so in COMPACT-TLV before the name, which is last on every card.
     fn atr(&self) -> Vec<u8> {
-        /// Channels are assigned by the card or by the interface device (ISO 7816-4 12.1.1.9).
-        const ASSIGNED_BY_EITHER: u8 = 0x18;
+        /// Card service data: there are data objects in EF.ATR (ISO 7816-4 12.1.1.7).
+        const IN_EF_ATR: [u8; 2] = [0x31, 0x10];
         if self.channels() == 1 && !self.extended_length {
             return ATR.to_vec();
         }
         let mut historical = historical_bytes(self.extended_length, "MyEID");
-        if self.channels() > 1 {
-            historical[4] |= ASSIGNED_BY_EITHER | (self.channels() - 1);
+        if self.announces_in_ef_atr {
+            historical.splice(1..5, IN_EF_ATR);
+        } else {
+            historical[4] = self.third_software_function_table();
         }
         Atr::t1(&historical).to_bytes()
     }

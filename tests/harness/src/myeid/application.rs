@@ -12,7 +12,7 @@ use super::file::{Access, File, FileNumber};
 use super::file_system::FileSystem;
 use super::pin::Pins;
 use super::status::{CHAINING_NOT_SUPPORTED, FUNCTION_NOT_SUPPORTED, NO_CURRENT_FILE, SECURITY_STATUS_NOT_SATISFIED};
-use super::{MYEID_AID, MyEidOptions};
+use super::{ChannelAssignment, MYEID_AID, MyEidOptions, OTHER_AID};
 
 /// The life cycle of the whole application (data object 8A).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,7 +169,37 @@ impl Application {
         Ok(channel.transmission.answer(data, status, command.expected))
     }
 
+    /// The other application, which knows SELECT alone: what is no name of an application is answered as the card
+    /// manager would.
+    fn dispatch_elsewhere(&mut self, channel: &mut Channel, command: &Command) -> Outcome {
+        let Command { instruction, p1, ref data, .. } = *command;
+        match (instruction, p1) {
+            (0xA4, 0x04) if *data == OTHER_AID => Ok(().into()),
+            (0xA4, 0x04) => {
+                let outcome = self.select(channel, command)?;
+                channel.elsewhere = false;
+                Ok(outcome)
+            }
+            (0xA4, _) => Err(INCORRECT_P1_P2),
+            _ => Err(INSTRUCTION_NOT_SUPPORTED),
+        }
+    }
+
+    /// Selects the other application on `channel`. An application that is selected on no channel any more loses what it
+    /// holds for as long as it is selected: the verified PINs (Java Card API, CLEAR_ON_DESELECT).
+    fn select_elsewhere(&mut self, channel: &mut Channel) -> Answer {
+        channel.restart(self.files.root());
+        channel.elsewhere = true;
+        if !self.channels.iter().flatten().any(|channel| !channel.elsewhere) {
+            self.pins.forget_all();
+        }
+        ().into()
+    }
+
     fn dispatch(&mut self, channel: &mut Channel, command: &Command) -> Outcome {
+        if channel.elsewhere {
+            return self.dispatch_elsewhere(channel, command);
+        }
         let Command { p1, p2, ref data, .. } = *command;
         match command.instruction {
             0x20 if p1 == 0 => self.pins.verify(p2, data).map(Answer::from),
@@ -182,6 +212,7 @@ impl Application {
             0x46 => self.generate_key_pair(channel, command),
             0x84 if p1 == 0 && p2 == 0 => get_challenge(command),
             0x86 => self.general_authenticate(channel, command),
+            0xA4 if p1 == 0x04 && *data == OTHER_AID => Ok(self.select_elsewhere(channel)),
             0xA4 => self.select(channel, command),
             0xB0 => self.read_binary(channel, command),
             0xCA => self.get_data(channel, command),
@@ -220,7 +251,14 @@ impl Application {
             (0x00 | 0x80, wanted) if wanted < self.channels.len() => wanted,
             _ => return Err(INCORRECT_P1_P2),
         };
+        let chosen_by = if command.p2 == 0 { ChannelAssignment::Card } else { ChannelAssignment::InterfaceDevice };
         if command.p1 == 0x00 {
+            match self.options.channel_assignment {
+                ChannelAssignment::Nobody => return Err(FUNCTION_NOT_SUPPORTED),
+                ChannelAssignment::Either => {}
+                assignment if assignment == chosen_by => {}
+                _ => return Err(INCORRECT_P1_P2),
+            }
             if !is_free(self, wanted) {
                 return Err(FUNCTION_NOT_SUPPORTED);
             }
@@ -238,6 +276,10 @@ impl Application {
             channel.open = false;
         }
         self.channels[wanted] = None;
+        let left = self.channels.iter().flatten().any(|channel| !channel.elsewhere);
+        if !left && (channel.elsewhere || !channel.open) {
+            self.pins.forget_all();
+        }
         Ok(().into())
     }
 

@@ -19,6 +19,8 @@ pub(super) struct RunningCipher {
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) transmission: Transmission,
+    /// Whether another application was selected, which knows none of this one's commands.
+    pub(super) elsewhere: bool,
     /// The file that SELECT chose last.
     pub(super) selected: FileNumber,
     pub(super) environment: Option<Environment>,
@@ -35,6 +37,7 @@ impl Channel {
     pub(super) fn new(extended_length: bool, selected: FileNumber) -> Self {
         Self {
             transmission: Transmission::new(extended_length),
+            elsewhere: false,
             selected,
             environment: None,
             cipher: None,

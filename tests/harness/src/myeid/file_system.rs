@@ -1,13 +1,18 @@
 //! The file tree and its memory: persistent and volatile.
 
 use super::MyEidOptions;
-use super::file::{Attributes, File, FileNumber, Kind, Parameters, memory};
+use super::file::{Attributes, Content, File, FileNumber, Kind, Parameters, memory};
 use super::status::{FILE_EXISTS, INVALID_DATA, NOT_ENOUGH_MEMORY};
 
 /// 3F00: the MF.
 pub(super) const MASTER_FILE: u16 = 0x3F00;
 /// 5015: the application's DF.
 pub(super) const APPLICATION: u16 = 0x5015;
+
+/// 2F01: EF.ATR/INFO (ISO 7816-4 11.4.1.1).
+const EF_ATR: u16 = 0x2F01;
+/// Access conditions of a file that everybody may read and nobody change.
+const READABLE: [u8; 3] = [0x0F, 0xFF, 0xFF];
 
 /// Which files GET DATA lists.
 pub(super) type Listed = fn(Kind) -> bool;
@@ -43,6 +48,22 @@ impl FileSystem {
         let root = FileNumber(0);
         system.insert(root, directory(MASTER_FILE, master, &[]));
         system.insert(root, directory(APPLICATION, application, &super::MYEID_AID));
+        if let Some(content) = options.ef_atr() {
+            let number = system.insert(
+                root,
+                Parameters {
+                    size: content.len() as u16,
+                    kind: Kind::Transparent,
+                    id: EF_ATR,
+                    access: READABLE,
+                    attributes: Attributes::default(),
+                    name: Vec::new(),
+                },
+            );
+            if let Some(file) = system.file_mut(number) {
+                file.content = Content::Transparent(content);
+            }
+        }
         system
     }
 

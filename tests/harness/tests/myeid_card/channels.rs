@@ -106,3 +106,57 @@ fn a_file_deleted_on_one_channel_is_gone_on_the_other() {
     assert_eq!(raw(&mut card, &hex!("01 B0 00 00 00")).1, 0x6986);
     assert_eq!(raw(&mut card, &hex!("01 E4 00 00")).1, 0x6986);
 }
+
+/// SELECT of the other application on channel `class`.
+fn elsewhere(class: u8) -> Vec<u8> {
+    [&[class, 0xA4, 0x04, 0x00, 0x08], &OTHER_AID[..]].concat()
+}
+
+/// SELECT of the card's own application on channel `class`.
+fn back(class: u8) -> Vec<u8> {
+    [&[class, 0xA4, 0x04, 0x00, 0x0C], &MYEID_AID[..]].concat()
+}
+
+#[test]
+fn another_application_takes_the_place_of_this_one_and_its_pins_with_it() {
+    let (mut card, _) = logged_in(MyEidOptions::default());
+    let probe = card.probe();
+    assert_eq!(raw(&mut card, &elsewhere(0)).1, 0x9000);
+    assert_eq!(probe.verified_pins(), 0);
+    assert_eq!(raw(&mut card, &hex!("00 CA 01 A0 00")).1, 0x6D00);
+    assert_eq!(raw(&mut card, &hex!("00 A4 00 0C 02 3F00")).1, 0x6A86);
+    assert_eq!(raw(&mut card, &back(0)).1, 0x9000);
+    assert_eq!(raw(&mut card, &hex!("00 CA 01 A0 00")).1, 0x9000);
+}
+
+#[test]
+fn pins_stay_verified_while_any_channel_has_the_application_selected() {
+    let (mut card, _) = logged_in(MyEidOptions::with_channels());
+    let probe = card.probe();
+    raw(&mut card, &OPEN);
+    assert_eq!(raw(&mut card, &elsewhere(0)).1, 0x9000);
+    assert_eq!(probe.verified_pins(), 1, "it is selected on channel 1");
+    assert_eq!(raw(&mut card, &hex!("01 CA 01 A0 00")).0.len(), 20);
+    assert_eq!(raw(&mut card, &hex!("00 70 80 01")).1, 0x9000);
+    assert_eq!(probe.verified_pins(), 0, "the last channel was closed");
+}
+
+#[test]
+fn whoever_is_not_announced_to_choose_the_number_may_not() {
+    let card = |channel_assignment| blank(MyEidOptions { channel_assignment, ..MyEidOptions::with_channels() });
+    let mut by_card = card(ChannelAssignment::Card);
+    assert_eq!([raw(&mut by_card, &hex!("00 70 00 02")).1, raw(&mut by_card, &OPEN).1], [0x6A86, 0x9000]);
+    let mut by_device = card(ChannelAssignment::InterfaceDevice);
+    assert_eq!([raw(&mut by_device, &OPEN).1, raw(&mut by_device, &hex!("00 70 00 02")).1], [0x6A86, 0x9000]);
+    let mut by_nobody = card(ChannelAssignment::Nobody);
+    assert_eq!([raw(&mut by_nobody, &OPEN).1, raw(&mut by_nobody, &hex!("00 70 00 02")).1], [0x6A81, 0x6A81]);
+}
+
+#[test]
+fn a_card_may_leave_it_to_ef_atr_to_tell_of_channels() {
+    let mut card = blank(MyEidOptions { announces_in_ef_atr: true, ..MyEidOptions::with_channels() });
+    let atr = card.atr();
+    assert!(atr.windows(3).any(|bytes| bytes == [0x80, 0x31, 0x10]), "{atr:02X?}");
+    assert_eq!(raw(&mut card, &hex!("00 A4 08 0C 02 2F01")).1, 0x9000);
+    assert_eq!(raw(&mut card, &hex!("00 B0 00 00 00")).0, hex!("47 03 C0 21 9B"));
+}

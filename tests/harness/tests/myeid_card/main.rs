@@ -14,7 +14,8 @@ mod symmetric;
 
 use cardea_harness::card::{Response, Terminal, VirtualCard};
 use cardea_harness::myeid::{
-    MYEID_AID, MyEidCard, MyEidKey, MyEidKeyKind, MyEidLayout, MyEidOptions, ProvisionedMyEid, provision_myeid,
+    ChannelAssignment, MYEID_AID, MyEidCard, MyEidKey, MyEidKeyKind, MyEidLayout, MyEidOptions, OTHER_AID,
+    ProvisionedMyEid, provision_myeid,
 };
 use cardea_harness::provision::{Authority, Holder};
 use hex_literal::hex;
