@@ -14,6 +14,7 @@ mod layers;
 mod boundary;
 mod budgets;
 mod clients;
+mod command;
 mod in_process;
 mod module;
 mod profiles;

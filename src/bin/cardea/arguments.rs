@@ -29,6 +29,8 @@ pub(crate) enum Subcommand {
     Info(info::Arguments),
     /// Say what each reader is and can do, and which card is in it
     Readers,
+    /// Look for what is in the way, and say what to do about it
+    Doctor,
     /// See, change and unblock PINs
     #[command(subcommand)]
     Pin(pin::Arguments),

@@ -11,6 +11,7 @@ mod cards;
 mod certificate;
 mod choice;
 mod decrypt;
+mod doctor;
 mod failure;
 mod files;
 mod info;
@@ -61,6 +62,7 @@ fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
         Subcommand::List(list) => list::run(list, arguments, output),
         Subcommand::Info(info) => info::run(info, arguments, output),
         Subcommand::Readers => readers::run(arguments, output),
+        Subcommand::Doctor => doctor::run(arguments, output),
         Subcommand::Pin(pin) => pin::run(pin, arguments, output),
         Subcommand::Certificate(certificate) => certificate::run(certificate, arguments, output),
         Subcommand::Sign(sign) => sign::run(sign, arguments, output),

@@ -1,0 +1,11 @@
+//! The command `cardea`: the built binary before a private pcscd.
+
+mod certificates;
+mod desk;
+mod doctor;
+mod events;
+mod listing;
+mod pins;
+mod registration;
+mod signatures;
+mod usage;

@@ -1,0 +1,60 @@
+//! The command line itself.
+
+use std::process::Command;
+
+use super::desk::{CARDEA, Desk, code};
+use crate::clients::program::run;
+use crate::clients::station::{Card, Station};
+
+fn cardea(arguments: &[&str]) -> crate::clients::program::Run {
+    let mut command = Command::new(CARDEA);
+    command.args(arguments);
+    run(command)
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_status_2() {
+    for wrong in
+        [&[][..], &["nothing"], &["list", "--nothing"], &["info", "--uri", "no-uri"], &["sign", "--id", "xy", "f"]]
+    {
+        assert_eq!(code(&cardea(wrong)), 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn the_help_tells_every_exit_code() {
+    let help = cardea(&["--help"]).succeeded().text;
+    for number in 0..=13 {
+        assert!(help.contains(&format!("\n  {number:>2}  ")), "{number} is missing in:\n{help}");
+    }
+}
+
+#[test]
+fn a_service_that_is_not_there_has_an_exit_code_of_its_own() {
+    let mut station = Station::new(Card::Elliptic);
+    station.bench.stop_pcscd();
+    for arguments in [&["list"][..], &["info"], &["readers"], &["pin", "tries"]] {
+        assert_eq!(code(&station.cardea(arguments)), 3, "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_error_is_json_where_json_was_asked_for() {
+    let mut station = Station::new(Card::Elliptic);
+    station.bench.stop_pcscd();
+    let failed = station.cardea(["--json", "info"]).failed();
+    let error: serde_json::Value = serde_json::from_str(failed.text.trim()).unwrap();
+    assert_eq!(error["exit"], 3);
+    assert!(error["advice"].as_str().unwrap().contains("doctor"));
+}
+
+#[test]
+fn the_module_links_nothing_of_the_command() {
+    let mut list = Command::new("nm");
+    list.arg("--demangle").arg(crate::module::path());
+    let symbols = run(list).succeeded().text;
+    assert!(symbols.contains("cardea_pkcs11"), "the module is stripped: nothing can be said");
+    for package in ["clap", "serde_json", "rustix"] {
+        assert!(!symbols.contains(&format!("{package}::")), "{package} is in the module");
+    }
+}
