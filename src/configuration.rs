@@ -11,12 +11,14 @@ use crate::environment;
 use crate::log::{Level, Log};
 
 /// What administrators and users may decide.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Configuration {
     /// Refuse a login that would spend the last try of a PIN.
     pub keep_last_try: bool,
     /// What happens to a card when the application's last session with it is closed.
     pub eject: EjectPolicy,
+    /// Names of drivers that are not to be asked, such as `OpenPGP`; case does not matter.
+    pub disabled_applications: Vec<String>,
 }
 
 /// What happens to a card when the application's last session with it is closed, as far as nobody else uses it.
@@ -42,6 +44,7 @@ pub enum EjectPolicy {
 struct File {
     keep_last_try: Option<bool>,
     eject: Option<EjectPolicy>,
+    disabled_applications: Option<Vec<String>>,
 }
 
 impl Configuration {
@@ -64,12 +67,24 @@ impl Configuration {
                 Err(error) => log.line(Level::Calls, format_args!("CARDEA_EJECT is ignored: {error}")),
             }
         }
+        if let Some(value) = environment::text("CARDEA_DISABLED_APPLICATIONS") {
+            configuration.disabled_applications =
+                value.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+        }
         configuration
     }
 
     fn apply(&mut self, file: &File) {
         self.keep_last_try = file.keep_last_try.unwrap_or(self.keep_last_try);
         self.eject = file.eject.unwrap_or(self.eject);
+        if let Some(names) = &file.disabled_applications {
+            self.disabled_applications.clone_from(names);
+        }
+    }
+
+    /// Whether the driver of this name may be asked.
+    pub fn wants(&self, driver: &str) -> bool {
+        !self.disabled_applications.iter().any(|name| name.eq_ignore_ascii_case(driver))
     }
 }
 

@@ -59,6 +59,7 @@ impl Library {
         journal: Journal,
     ) -> Result<Self, Error> {
         let guard_key = GuardKey::random().map_err(|_| Error::GeneralError)?;
+        let drivers = drivers.iter().filter(|driver| configuration.wants(driver.name)).collect();
         let surroundings = Arc::new(Surroundings { context, log, drivers, profiles });
         let common = Arc::new(Common {
             handles: Handles::new(),
@@ -87,10 +88,11 @@ impl Library {
     }
 
     /// C_GetSlotList. `refresh` looks for new readers first (PKCS#11 3.2 section 5.5.1: only the call with a null list may
-    /// change what is listed).
+    /// change what is listed); a card that nobody has looked at yet is asked which applications it carries, each of which has a slot.
     pub fn slot_ids(&self, token_present: bool, refresh: bool) -> Result<Vec<u64>, Error> {
-        if refresh {
+        if refresh || self.registry.is_empty() {
             self.registry.refresh()?;
+            self.registry.explore();
         }
         let slots = self.registry.slots()?;
         let listed = slots.iter().filter(|slot| !token_present || slot.present().is_ok());

@@ -8,16 +8,18 @@ use parking_lot::Mutex;
 use crate::error::Error;
 use crate::pcsc::LinkError;
 use crate::session::Session;
-use crate::slot::reader::{Reader, Surroundings};
+use crate::slot::reader::{MOST_APPLICATIONS, Reader, Surroundings};
 use crate::slot::{Common, Slot};
 
-/// Applications of one card that get slots of their own; slot ids are reader number times this plus application number.
-const APPLICATIONS_PER_READER: u64 = 16;
+/// Slot ids are reader number times this plus application number.
+const APPLICATIONS_PER_READER: u64 = MOST_APPLICATIONS as u64;
 
 /// Slots and sessions of one Library.
 pub struct Registry {
     surroundings: Arc<Surroundings>,
     common: Arc<Common>,
+    readers: Mutex<Vec<Arc<Reader>>>,
+    /// In the order of their ids.
     slots: Mutex<Vec<Arc<Slot>>>,
     sessions: Mutex<HashMap<u64, Arc<Session>>>,
 }
@@ -25,11 +27,11 @@ pub struct Registry {
 impl Registry {
     /// An empty registry; no reader was asked for yet.
     pub fn new(surroundings: Arc<Surroundings>, common: Arc<Common>) -> Self {
-        Self { surroundings, common, slots: Mutex::default(), sessions: Mutex::default() }
+        Self { surroundings, common, readers: Mutex::default(), slots: Mutex::default(), sessions: Mutex::default() }
     }
 
-    /// Adds slots for readers that came since the last call. A slot is never taken away: a reader that is
-    /// unplugged leaves its slot without token and gets it back when it returns.
+    /// Adds slots for readers that came since the last call; touches no card. A slot is never taken away: a reader that
+    /// is unplugged leaves its slots without token and gets them back when it returns.
     pub fn refresh(&self) -> Result<(), Error> {
         let names = match self.surroundings.context.readers() {
             Ok(names) => names,
@@ -37,16 +39,47 @@ impl Registry {
             Err(LinkError::NoReader | LinkError::NoService) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        let mut slots = self.slots.lock();
-        for name in names {
-            if slots.iter().any(|slot| slot.reader().name() == name) {
-                continue;
-            }
-            let id = u64::try_from(slots.len()).unwrap_or(u64::MAX).saturating_mul(APPLICATIONS_PER_READER);
-            let reader = Arc::new(Reader::new(name, Arc::clone(&self.surroundings)));
-            slots.push(Arc::new(Slot::new(id, 0, reader, Arc::clone(&self.common))));
+        for (number, reader) in self.add_readers(names).iter().enumerate() {
+            self.add_slots(number, reader, 1);
         }
         Ok(())
+    }
+
+    /// Whether nobody asked for readers yet, or there were none.
+    pub fn is_empty(&self) -> bool {
+        self.readers.lock().is_empty()
+    }
+
+    /// Adds slots for the applications on cards that came since the last call, which asks such a card what it carries.
+    pub fn explore(&self) {
+        let readers = self.readers.lock().clone();
+        for (number, reader) in readers.iter().enumerate() {
+            reader.explore();
+            let applications = reader.applications(reader.look().1).map_or(0, |applications| applications.len());
+            self.add_slots(number, reader, applications);
+        }
+    }
+
+    /// All readers ever seen, in the order of their slots' numbers.
+    fn add_readers(&self, names: Vec<String>) -> Vec<Arc<Reader>> {
+        let mut readers = self.readers.lock();
+        for name in names {
+            if readers.iter().all(|reader| reader.name() != name) {
+                readers.push(Arc::new(Reader::new(name, Arc::clone(&self.surroundings))));
+            }
+        }
+        readers.clone()
+    }
+
+    /// Makes sure that a reader has slots for so many applications, and one at least.
+    fn add_slots(&self, number: usize, reader: &Arc<Reader>, applications: usize) {
+        let first = u64::try_from(number).unwrap_or(u64::MAX).saturating_mul(APPLICATIONS_PER_READER);
+        let mut slots = self.slots.lock();
+        for (index, id) in (0..applications.clamp(1, MOST_APPLICATIONS)).zip(first..) {
+            if let Err(place) = slots.binary_search_by_key(&id, |slot| slot.id()) {
+                slots.insert(place, Arc::new(Slot::new(id, index, Arc::clone(reader), Arc::clone(&self.common))));
+            }
+        }
     }
 
     /// All slots; looks for readers first if that never happened.

@@ -2,7 +2,7 @@
 
 use cardea_apdu::Atr;
 
-use super::{CardApplication, CardError, myeid, piv};
+use super::{CardApplication, CardError, Description, myeid, piv};
 use crate::channel::{Channel, ChannelError};
 
 /// What a probe finds: the application, selected, or nothing.
@@ -29,30 +29,53 @@ pub static DRIVERS: &[Driver] = &[
 /// Most commands that a card nobody knows may cost.
 const UNKNOWN_CARD_COMMANDS: u64 = 8;
 
-/// An application that a driver found on a card.
+/// An application that a driver found.
 pub struct Found {
     /// Name of the driver.
     pub driver: &'static str,
     /// The application.
     pub application: Box<dyn CardApplication>,
+    /// What it says about itself, asked while it was selected; `None` where that failed.
+    pub description: Option<Description>,
 }
 
-/// The applications of a card that `drivers` know. The last one found is the one selected.
+/// What a card carries.
+#[derive(Default)]
+pub struct Identified {
+    /// The applications, in the order of the drivers. The last one found is the one selected.
+    pub applications: Vec<Found>,
+    /// No command was sent since that one was selected but its own.
+    pub certain: bool,
+}
+
+/// The applications of a card that `drivers` know.
 ///
 /// A failing probe counts as "not mine"; only a broken link ends the search.
-pub fn identify(drivers: &[Driver], channel: &mut Channel<'_>, atr: &Atr) -> Result<Vec<Found>, CardError> {
+pub fn identify(drivers: &[&Driver], channel: &mut Channel<'_>, atr: &Atr) -> Result<Identified, CardError> {
     let (hinted, others): (Vec<&Driver>, Vec<&Driver>) = drivers.iter().partition(|driver| (driver.hint)(atr));
-    let mut found = Vec::new();
+    let mut found = Identified::default();
     for driver in hinted.into_iter().chain(others) {
-        if found.is_empty() && channel.commands() >= UNKNOWN_CARD_COMMANDS {
+        let before = channel.commands();
+        if found.applications.is_empty() && before >= UNKNOWN_CARD_COMMANDS {
             break;
         }
-        match (driver.probe)(channel, atr) {
-            Ok(Some(application)) => found.push(Found { driver: driver.name, application }),
-            Ok(None) => {}
-            Err(CardError::Channel(error @ ChannelError::Link(_))) => return Err(error.into()),
-            Err(_) => {}
+        match judge((driver.probe)(channel, atr))?.flatten() {
+            Some(mut application) => {
+                let description = judge(application.describe(channel))?;
+                found.applications.push(Found { driver: driver.name, application, description });
+                found.certain = true;
+            }
+            None => found.certain &= channel.commands() == before,
         }
     }
     Ok(found)
+}
+
+/// A refusal is no answer, a broken link the end.
+fn judge<T>(answer: Result<T, CardError>) -> Result<Option<T>, CardError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error @ CardError::Channel(ChannelError::Link(_))) => Err(error),
+        Err(_) => Ok(None),
+    }
 }

@@ -325,6 +325,11 @@ pub trait CardApplication: Send {
     fn retries(&mut self, _: &mut Channel<'_>, _: Role) -> Result<Option<u8>, CardError> {
         Ok(None)
     }
+    /// Whether the user's PIN counts as verified at this moment, asked without spending a try; `false` where the card
+    /// does not tell.
+    fn is_verified(&mut self, _: &mut Channel<'_>) -> Result<bool, CardError> {
+        Ok(false)
+    }
     /// Content of a data object.
     fn read(&mut self, _: &mut Channel<'_>, _: DataReference) -> Result<SecretBytes, CardError> {
         Err(CardError::NotSupported)

@@ -117,7 +117,7 @@ impl CardCipher {
             let (key, direction) = (&self.key, self.direction);
             match access.probably(|application, channel| application.cipher(channel, key, direction, mode, blocks)) {
                 Err(CardError::SecurityStatus) => {
-                    self.slot.reader().security().lost();
+                    self.slot.lose_login();
                     Err(Error::UserNotLoggedIn)
                 }
                 result => Ok(result?),

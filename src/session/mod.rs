@@ -180,7 +180,7 @@ impl Session {
     fn add_object(&self, make: impl FnOnce(u64) -> Result<Arc<Object>, Error>) -> Result<u64, Error> {
         let handle = self.slot.handles().next();
         let object = make(handle)?;
-        let now = self.slot.reader().security().current();
+        let now = self.slot.epoch();
         self.slot.with_state(self.generation, |state| {
             if object.is_private() && state.role(now) != Some(Role::User) {
                 return Err(Error::UserNotLoggedIn);

@@ -4,8 +4,9 @@ use cardea_apdu::Capabilities;
 
 use super::channels::Channels;
 use super::reader::SecurityEpoch;
+use crate::card::driver::Found;
 use crate::card::key::KeyKind;
-use crate::card::{CardApplication, CardError};
+use crate::card::{CardApplication, CardError, Description};
 use crate::channel::logical::{self, BASIC};
 use crate::channel::{Channel, ChannelError};
 use crate::pcsc::LinkError;
@@ -14,6 +15,7 @@ use crate::token::Facilities;
 /// The card inside a transaction, seen from one application.
 pub struct CardAccess<'a, 't> {
     application: &'a mut dyn CardApplication,
+    description: &'a mut Option<Description>,
     channel: Channel<'t>,
     security: &'a SecurityEpoch,
     channels: &'a mut Channels,
@@ -22,6 +24,8 @@ pub struct CardAccess<'a, 't> {
     offer: Option<Capabilities>,
     /// Established inside this transaction.
     certain: bool,
+    /// The user is logged in as far as we know.
+    logged_in: bool,
     /// SELECT commands of this transaction.
     selections: u32,
 }
@@ -30,14 +34,36 @@ impl<'a, 't> CardAccess<'a, 't> {
     /// Application number `index`, with what is believed of the channels; `certain` where this transaction has
     /// selected it on the basic channel.
     pub fn new(
-        application: &'a mut dyn CardApplication,
+        found: &'a mut Found,
         channel: Channel<'t>,
         security: &'a SecurityEpoch,
         (channels, index): (&'a mut Channels, usize),
         offer: Option<Capabilities>,
         certain: bool,
     ) -> Self {
-        Self { application, channel, security, channels, index, offer, certain, selections: 0 }
+        let Found { application, description, .. } = found;
+        Self {
+            application: &mut **application,
+            description,
+            channel,
+            security,
+            channels,
+            index,
+            offer,
+            certain,
+            logged_in: false,
+            selections: 0,
+        }
+    }
+
+    /// The user is logged in: where the application has to be selected anew, the card is asked whether that still holds.
+    pub fn expect_login(&mut self) {
+        self.logged_in = true;
+    }
+
+    /// What the application said about itself when it was found; once.
+    pub fn take_description(&mut self) -> Option<Description> {
+        self.description.take()
     }
 
     /// What the application makes and takes; costs no card command once it was described.
@@ -82,7 +108,7 @@ impl<'a, 't> CardAccess<'a, 't> {
         self.channels.set_selected(self.index, false);
         let mut result = self.application.select(&mut self.channel);
         if was_selected && self.is_refused(&result) {
-            self.security.lost();
+            self.security.lost_by(self.index);
             self.give_up_channel()?;
             self.take_channel()?;
             result = self.application.select(&mut self.channel);
@@ -93,12 +119,16 @@ impl<'a, 't> CardAccess<'a, 't> {
             result = self.application.select(&mut self.channel);
         }
         result?;
-        // On a fresh channel nothing was there to be lost.
-        if was_selected || !self.is_on_its_own() {
-            self.security.lost();
-        }
         self.selections += 1;
         self.channels.set_selected(self.index, true);
+        // On a fresh channel nothing was there to be lost.
+        if was_selected || !self.is_on_its_own() {
+            // Some cards keep the verification while another application is selected, most do not.
+            let kept = self.logged_in && self.application.is_verified(&mut self.channel).unwrap_or(false);
+            if !kept {
+                self.security.lost_by(self.index);
+            }
+        }
         Ok(())
     }
 

@@ -19,7 +19,7 @@ impl Slot {
             // Another thread may have logged in while this one waited for the card.
             self.judge_login(generation, role)?;
             self.verify_on(access, generation, role, &pin)?;
-            let (epoch, uses) = (self.reader().security().current(), self.reader().uses());
+            let (epoch, uses) = (self.epoch(), self.reader().uses());
             self.with_state(generation, |state| {
                 // A read-only session may have been opened while the card was busy.
                 if role == Role::SecurityOfficer && state.sessions.values().any(|session| !session.read_write) {
@@ -45,7 +45,7 @@ impl Slot {
 
     /// C_Logout: on the host at once, and on the card by command where it has one.
     pub fn log_out(&self, generation: u64) -> Result<(), Error> {
-        let now = self.reader().security().current();
+        let now = self.epoch();
         let logged_in = self.with_state(generation, |state| state.role(now).map(|_| state.log_out()).is_some())?;
         if !logged_in {
             return Err(Error::UserNotLoggedIn);
@@ -106,7 +106,7 @@ impl Slot {
     /// C_InitPIN: sets the user's PIN by the security officer's.
     pub fn init_pin(&self, generation: u64, new: &Pin) -> Result<(), Error> {
         self.judge_length(generation, Role::User, new)?;
-        let now = self.reader().security().current();
+        let now = self.epoch();
         let officer = self.with_state(generation, |state| match (state.role(now), &state.login) {
             (Some(Role::SecurityOfficer), Login::SecurityOfficer { pin, .. }) => Some(Arc::clone(pin)),
             _ => None,
@@ -190,7 +190,7 @@ impl Slot {
 
     fn remember_officer(&self, generation: u64, new: &Pin) -> Result<(), Error> {
         let pin = Arc::new(Pin::new(new.expose()));
-        let epoch = self.reader().security().current();
+        let epoch = self.epoch();
         self.with_state(generation, |state| state.login = Login::SecurityOfficer { epoch, pin })
     }
 

@@ -84,14 +84,20 @@ pub struct MechanismInfo {
 impl Slot {
     /// C_GetSlotInfo; costs no card command.
     pub fn info(&self) -> Result<SlotInfo, Error> {
-        let token_present = match self.present() {
-            Ok(_) => true,
-            Err(Error::TokenNotPresent) => false,
+        let present = match self.present() {
+            Ok(generation) => Some(generation),
+            Err(Error::TokenNotPresent) => None,
             Err(error) => return Err(error),
         };
+        let token_present = present.is_some();
         let name = self.reader().name();
+        let applications = present.and_then(|generation| self.reader().applications(generation)).unwrap_or_default();
+        let description = match applications.get(self.index()) {
+            Some(application) if self.index() > 0 => format!("{name} ({application})"),
+            _ => name.to_owned(),
+        };
         Ok(SlotInfo {
-            description: name.to_owned(),
+            description,
             manufacturer: name.split(' ').next().unwrap_or_default().to_owned(),
             token_present,
             removable: true,

@@ -60,7 +60,7 @@ pub struct Slot {
     state: Mutex<TokenState>,
     /// Used only under the card lock.
     guard: Mutex<PinGuard>,
-    /// The application cannot drop a verified PIN by command: the card is reset when the connection ends.
+    /// The application cannot drop a verified PIN by command.
     reset_owed: AtomicBool,
 }
 
@@ -108,7 +108,35 @@ impl Slot {
         {
             let _ = self.common.journal.emptied(&description.serial);
         }
-        if reader.card_present { Ok(generation) } else { Err(Error::TokenNotPresent) }
+        if reader.card_present && self.has_application(generation) {
+            Ok(generation)
+        } else {
+            Err(Error::TokenNotPresent)
+        }
+    }
+
+    /// The first slot of a reader shows each card, known or not; the others show only what was found on it.
+    fn has_application(&self, generation: u64) -> bool {
+        if self.index == 0 {
+            return true;
+        }
+        self.reader.explore();
+        self.reader.applications(generation).is_some_and(|applications| applications.len() > self.index)
+    }
+
+    /// The security epoch of this application.
+    pub fn epoch(&self) -> u64 {
+        self.reader.security().current(self.index)
+    }
+
+    /// The card has dropped the login, as it was found out.
+    pub fn lose_login(&self) {
+        self.reader.security().lost_by(self.index);
+    }
+
+    /// Which application of the card it shows.
+    pub fn index(&self) -> usize {
+        self.index
     }
 
     /// What the token says about itself; read from the card once per insertion.
@@ -126,7 +154,10 @@ impl Slot {
             if let Some(known) = self.with_state(generation, |state| state.description.clone())? {
                 return Ok(known);
             }
-            let description = access.certainly(|application, channel| application.describe(channel))?;
+            let description = match access.take_description() {
+                Some(description) => description,
+                None => access.certainly(|application, channel| application.describe(channel))?,
+            };
             *self.guard.lock() = PinGuard::default();
             let facilities = access.facilities();
             self.with_state(generation, |state| state.describe(description, facilities))
@@ -158,7 +189,7 @@ impl Slot {
     /// A token or session object by handle, as far as the present login may see it.
     pub fn object(&self, generation: u64, handle: u64) -> Result<Arc<Object>, Error> {
         self.note_resets(generation)?;
-        let now = self.reader.security().current();
+        let now = self.epoch();
         self.with_state(generation, |state| {
             let role = state.role(now);
             state.object(handle, role)
@@ -169,7 +200,7 @@ impl Slot {
     /// Who is logged in.
     pub fn role(&self, generation: u64) -> Result<Option<Role>, Error> {
         self.note_resets(generation)?;
-        let now = self.reader.security().current();
+        let now = self.epoch();
         self.with_state(generation, |state| state.role(now))
     }
 
@@ -185,7 +216,15 @@ impl Slot {
         generation: u64,
         work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        self.reader.with_card(generation, self.index, work)
+        let now = self.epoch();
+        let logged_in = self.with_state(generation, |state| state.login.role(now) == Some(Role::User))?;
+        self.reader.with_card(generation, self.index, |access| {
+            // A reset was noticed at the beginning of the transaction, if there was one.
+            if logged_in && self.epoch() == now {
+                access.expect_login();
+            }
+            work(access)
+        })
     }
 
     /// Uses a private key on the card. `context` is the PIN of a context-specific login for this very operation.
@@ -224,7 +263,7 @@ impl Slot {
                 Error::UserNotLoggedIn if alone => error,
                 // A PIN that was right at C_Login and is refused here was changed meanwhile by somebody else.
                 Error::UserNotLoggedIn | Error::PinIncorrect | Error::PinLocked => {
-                    self.reader.security().lost();
+                    self.lose_login();
                     Error::UserNotLoggedIn
                 }
                 error => error,
@@ -234,7 +273,7 @@ impl Slot {
 
     /// Whether the user is logged in and use number `next` of the card is the one after that.
     fn follows_login(&self, generation: u64, next: u64) -> Result<bool, Error> {
-        let now = self.reader.security().current();
+        let now = self.epoch();
         self.with_state(generation, |state| state.role(now) == Some(Role::User) && state.login.is_followed_by(next))
     }
 
@@ -243,7 +282,7 @@ impl Slot {
         let hold = self.reader.hold();
         let opened = self.present().and_then(|generation| {
             self.described(generation)?;
-            let now = self.reader.security().current();
+            let now = self.epoch();
             self.with_state(generation, |state| {
                 if !read_write && state.role(now) == Some(Role::SecurityOfficer) {
                     return Err(Error::SessionReadWriteSoExists);

@@ -9,8 +9,8 @@ use cardea_apdu::Atr;
 use cardea_apdu::historical::Capabilities;
 use parking_lot::Mutex;
 
-use crate::card::driver::{Driver, Found, identify};
-use crate::card::{CardApplication, CardError};
+use crate::card::CardError;
+use crate::card::driver::{Driver, Found, Identified, identify};
 use crate::channel::limits::{Limits, speaks_t1};
 use crate::channel::{Channel, ChannelError, logical};
 use crate::configuration::EjectPolicy;
@@ -27,6 +27,9 @@ use super::eject::Departure;
 /// How long a reader may take to put a card out.
 const EJECTION_TIME: Duration = Duration::from_secs(3);
 
+/// Applications of one card that get slots of their own.
+pub const MOST_APPLICATIONS: usize = 16;
+
 /// What every reader of a Library shares.
 pub struct Surroundings {
     /// PC/SC.
@@ -34,7 +37,7 @@ pub struct Surroundings {
     /// The trace.
     pub log: Log,
     /// The drivers that cards are shown to.
-    pub drivers: &'static [Driver],
+    pub drivers: Vec<&'static Driver>,
     /// What is known of readers.
     pub profiles: Profiles,
 }
@@ -54,6 +57,8 @@ pub struct Reader {
     touched: AtomicBool,
     /// The reader said that it ejects and kept the card.
     keeps_cards: AtomicBool,
+    /// A verified PIN is on the card that no command drops: it is reset when the connection ends.
+    reset_owed: AtomicBool,
 }
 
 /// The last view of the reader and how many insertions were seen.
@@ -63,6 +68,16 @@ struct Presence {
     generation: u64,
     /// A command met no card although PC/SC had not reported a removal yet: that report is old news.
     found_gone: bool,
+    /// Names of the applications that were found on this card; `None` while nobody looked.
+    applications: Option<Vec<&'static str>>,
+}
+
+impl Presence {
+    /// Another card, or none.
+    fn next(&mut self) {
+        self.generation += 1;
+        self.applications = None;
+    }
 }
 
 /// Counts the moments at which the card dropped its verified PINs, or must be taken to have dropped them.
@@ -71,18 +86,27 @@ struct Presence {
 #[derive(Default)]
 pub struct SecurityEpoch {
     losses: AtomicU64,
+    of_applications: [AtomicU64; MOST_APPLICATIONS],
     resets: AtomicU64,
 }
 
 impl SecurityEpoch {
-    /// The present value.
-    pub fn current(&self) -> u64 {
-        self.losses.load(Ordering::Acquire)
+    /// The present value for one application of the card.
+    pub fn current(&self, application: usize) -> u64 {
+        let own = self.of_applications.get(application).map_or(0, |own| own.load(Ordering::Acquire));
+        self.losses.load(Ordering::Acquire).wrapping_add(own)
     }
 
     /// Nobody can rely on the card's security status any more, though the card may still have it.
     pub fn lost(&self) {
         self.losses.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The same for one application, which another one has displaced or may have.
+    pub fn lost_by(&self, application: usize) {
+        if let Some(own) = self.of_applications.get(application) {
+            own.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     /// How often the card was seen to start afresh, with no PIN verified for certain.
@@ -113,10 +137,8 @@ struct Card {
     /// What it announces of itself.
     capabilities: Capabilities,
     /// None where nobody knows the card.
-    applications: Vec<Box<dyn CardApplication>>,
+    applications: Vec<Found>,
     departure: Departure,
-    /// Names of the drivers, one for each application.
-    drivers: Vec<&'static str>,
     atr: Vec<u8>,
     properties: Properties,
     family: Option<String>,
@@ -150,6 +172,7 @@ impl Reader {
             uses: AtomicU64::new(0),
             touched: AtomicBool::new(false),
             keeps_cards: AtomicBool::new(false),
+            reset_owed: AtomicBool::new(false),
         }
     }
 
@@ -198,18 +221,46 @@ impl Reader {
         let expected = std::mem::take(&mut presence.found_gone);
         let same = if expected { !state.card_present } else { is_same_card(&presence.state, &state) };
         if !same {
-            presence.generation += 1;
+            presence.next();
             self.security.was_reset();
         }
         presence.state = state.clone();
         (state, presence.generation)
     }
 
+    /// Names of the applications on the card of this generation, as far as somebody looked.
+    pub fn applications(&self, generation: u64) -> Option<Vec<&'static str>> {
+        let presence = self.presence.lock();
+        presence.applications.clone().filter(|_| presence.generation == generation)
+    }
+
+    /// Finds out which applications the card has, if nobody did since it was inserted. A reader that is at work is
+    /// not waited for: whoever is at work there finds it out.
+    pub fn explore(&self) {
+        let (state, generation) = self.look();
+        if !state.card_present || self.applications(generation).is_some() {
+            return;
+        }
+        let Some(mut card) = self.card.try_lock() else { return };
+        match self.with_locked(&mut card, generation, |binding| self.in_transaction(binding, 0, |_| Ok(()))) {
+            // It is asked again by whoever wants to use it, not by each look around.
+            Err(Error::TokenNotRecognized) => self.note_applications(generation, Vec::new()),
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    fn note_applications(&self, generation: u64, applications: Vec<&'static str>) {
+        let mut presence = self.presence.lock();
+        if presence.generation == generation {
+            presence.applications = Some(applications);
+        }
+    }
+
     /// Records that the card of this generation is gone, whether or not PC/SC reported it yet.
     fn gone(&self, generation: u64) {
         let mut presence = self.presence.lock();
         if presence.generation == generation {
-            presence.generation += 1;
+            presence.next();
             presence.found_gone = true;
             self.security.was_reset();
         }
@@ -224,12 +275,12 @@ impl Reader {
         index: usize,
         work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        self.with_binding(generation, |binding| self.in_transaction(binding, index, work))
+        self.with_locked(&mut self.card.lock(), generation, |binding| self.in_transaction(binding, index, work))
     }
 
     /// What is known of this reader and its card; the card is identified if nobody asked for it yet.
     pub fn identity(&self, generation: u64) -> Result<Identity, Error> {
-        self.with_binding(generation, |binding| {
+        self.with_locked(&mut self.card.lock(), generation, |binding| {
             if binding.card.is_none() {
                 match self.in_transaction(binding, 0, |_| Ok(())) {
                     Ok(()) | Err(Error::TokenNotRecognized) => {}
@@ -242,7 +293,7 @@ impl Reader {
                 properties: card.properties,
                 family: card.family.clone(),
                 limits: card.limits,
-                drivers: card.drivers.clone(),
+                drivers: card.applications.iter().map(|found| found.driver).collect(),
             })
         })
     }
@@ -263,18 +314,18 @@ impl Reader {
         properties.unwrap_or_default()
     }
 
-    /// Runs `work` on the card of this generation, with the card lock held.
-    fn with_binding<R>(
+    /// Runs `work` on the card of this generation, whose lock is held.
+    fn with_locked<R>(
         &self,
+        card: &mut Option<Binding>,
         generation: u64,
         work: impl FnOnce(&mut Binding) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let mut card = self.card.lock();
         if self.presence.lock().generation != generation {
             return Err(Error::DeviceRemoved);
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let binding = self.bound(&mut card, generation)?;
+            let binding = self.bound(card, generation)?;
             work(binding)
         }));
         if !self.is_held()
@@ -287,13 +338,13 @@ impl Reader {
         }
         match outcome {
             Ok(Err(Error::DeviceRemoved)) => {
-                self.drop_binding(&mut card, Disposition::Leave);
+                self.drop_binding(card, Disposition::Leave);
                 self.gone(generation);
                 Err(Error::DeviceRemoved)
             }
             Ok(result) => result,
             Err(_panic) => {
-                self.drop_binding(&mut card, Disposition::Reset);
+                self.drop_binding(card, Disposition::Reset);
                 Err(Error::GeneralError)
             }
         }
@@ -310,6 +361,7 @@ impl Reader {
         reset_owed: bool,
     ) {
         let mut card = self.card.lock();
+        self.reset_owed.fetch_or(reset_owed, Ordering::AcqRel);
         // Given back under the card lock: who else has the card meanwhile must not take it for abandoned.
         drop(hold);
         let Some(binding) = card.as_mut() else { return };
@@ -320,8 +372,9 @@ impl Reader {
             return;
         }
         self.close_channels(binding, None);
-        let reset_owed = reset_owed || binding.channels.has_stray();
+        let stray = binding.channels.has_stray();
         let Some(mut connection) = binding.connection.take() else { return };
+        let reset_owed = self.reset_owed.swap(false, Ordering::AcqRel) || stray;
         let touched = self.touched.swap(false, Ordering::AcqRel);
         let departure = binding.card.as_ref().map_or_else(|| Departure::of(None), |card| card.departure);
         let ejects = departure.ejects && !self.keeps_cards.load(Ordering::Acquire);
@@ -388,6 +441,7 @@ impl Reader {
 
     fn drop_binding(&self, card: &mut Option<Binding>, disposition: Disposition) {
         self.touched.store(false, Ordering::Release);
+        self.reset_owed.store(false, Ordering::Release);
         if let Some(connection) = card.take().and_then(|binding| binding.connection) {
             self.disconnect(connection, disposition);
         }
@@ -422,7 +476,12 @@ impl Reader {
     }
 
     /// Learns what reader and card can do, and shows the card to the drivers.
-    fn identify(&self, transaction: &mut dyn Transaction, atr: &[u8], channels: &mut Channels) -> Result<Card, Error> {
+    fn identify(
+        &self,
+        transaction: &mut dyn Transaction,
+        atr: &[u8],
+        channels: &mut Channels,
+    ) -> Result<(Card, bool), Error> {
         let surroundings = &*self.surroundings;
         let bytes = atr;
         let atr = Atr::parse(bytes).ok();
@@ -434,18 +493,18 @@ impl Reader {
         let t1 = atr.as_ref().is_some_and(speaks_t1);
         let mut limits = Limits::announced(&capabilities, &properties).within(profile, t1);
         let mut channel = Channel::basic(transaction, &mut limits, &surroundings.log, &self.name);
-        let found = match &atr {
-            Some(atr) => identify(surroundings.drivers, &mut channel, atr)?,
-            None => Vec::new(),
+        let Identified { applications, certain } = match &atr {
+            Some(atr) => identify(&surroundings.drivers, &mut channel, atr)?,
+            None => Identified::default(),
         };
-        let (drivers, applications): (Vec<_>, Vec<_>) =
-            found.into_iter().map(|Found { driver, application }| (driver, application)).unzip();
         channels.found_on_basic(applications.len().checked_sub(1));
+        let mut certain = certain;
         let historical = atr.as_ref().and_then(Atr::historical);
-        if applications.iter().any(|application| application.wants_channel())
+        if applications.iter().any(|found| found.application.wants_channel())
             && historical.is_some_and(logical::are_left_to_ef_atr)
         {
             channels.found_on_basic(None);
+            certain = false;
             capabilities = match logical::read_ef_atr(&mut channel) {
                 Err(error @ ChannelError::Link(_)) => return Err(CardError::from(error).into()),
                 told => told.unwrap_or_default(),
@@ -453,7 +512,7 @@ impl Reader {
         }
         let (atr, departure) = (bytes.to_vec(), Departure::of(profile));
         let family = profile.map(|profile| profile.family.clone().into_owned());
-        Ok(Card { limits, capabilities, applications, departure, drivers, atr, properties, family })
+        Ok((Card { limits, capabilities, applications, departure, atr, properties, family }, certain))
     }
 
     /// The first transaction identifies the card and goes on with `work`, so that nobody selects anything in between.
@@ -463,7 +522,7 @@ impl Reader {
         index: usize,
         work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let Binding { connection, card, channels, .. } = binding;
+        let Binding { connection, card, channels, generation } = binding;
         let connection = connection.as_mut().ok_or(Error::GeneralError)?;
         let atr = if card.is_none() { connection.atr() } else { Vec::new() };
         let Begun { mut transaction, was_reset } = connection.begin()?;
@@ -472,22 +531,22 @@ impl Reader {
             channels.forget();
             self.security.was_reset();
         }
-        let fresh = card.is_none();
+        let mut certain = false;
         let card = match card {
             Some(card) => card,
             None => {
-                let identified = self.identify(&mut *transaction, &atr, channels)?;
+                let (identified, fresh) = self.identify(&mut *transaction, &atr, channels)?;
+                certain = fresh && channels.is_selected(index);
+                self.note_applications(*generation, identified.applications.iter().map(|found| found.driver).collect());
                 card.insert(identified)
             }
         };
-        let application = card.applications.get_mut(index).ok_or(Error::TokenNotRecognized)?;
+        let found = card.applications.get_mut(index).ok_or(Error::TokenNotRecognized)?;
         let channel = Channel::basic(&mut *transaction, &mut card.limits, &self.surroundings.log, &self.name);
-        let certain = fresh && channels.is_selected(index);
         // A channel lasts as long as sessions do; for less the basic one is good enough.
-        let wanted = application.wants_channel() && logical::are_announced(&card.capabilities) && self.is_held();
+        let wanted = found.application.wants_channel() && logical::are_announced(&card.capabilities) && self.is_held();
         let offer = wanted.then_some(card.capabilities);
-        let mut access =
-            CardAccess::new(&mut **application, channel, &self.security, (channels, index), offer, certain);
+        let mut access = CardAccess::new(found, channel, &self.security, (channels, index), offer, certain);
         let result = work(&mut access);
         // The result stands whatever the end says: a reset or removal is met by the next transaction.
         let _ = transaction.end(Disposition::Leave);

@@ -360,7 +360,7 @@ fn each_application_of_a_card_has_its_channel_and_keeps_it_until_its_own_last_se
         Arc::new(Surroundings {
             context: Box::new(Desk::new(vec![Arc::clone(&setting.reader)])),
             log: Log::default(),
-            drivers: TWICE,
+            drivers: TWICE.iter().collect(),
             profiles: Profiles::default(),
         }),
     );

@@ -234,6 +234,10 @@ impl CardApplication for MyEid {
         self.pins.retries(channel, role)
     }
 
+    fn is_verified(&mut self, channel: &mut Channel<'_>) -> Result<bool, CardError> {
+        self.pins.is_verified(channel)
+    }
+
     fn read(&mut self, channel: &mut Channel<'_>, reference: DataReference) -> Result<SecretBytes, CardError> {
         let path = self.data.get(&reference).cloned().ok_or(CardError::NotFound)?;
         self.application.files.read(channel, &path)

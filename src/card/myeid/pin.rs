@@ -90,6 +90,11 @@ impl Pins {
         Ok(if blocked { Some(0) } else { status.retries_left() })
     }
 
+    /// Whether the user's PIN is verified, by an empty VERIFY.
+    pub(super) fn is_verified(&self, channel: &mut Channel<'_>) -> Result<bool, CardError> {
+        Ok(verification::verification_status(channel, self.user.reference())?.is_success())
+    }
+
     /// CHANGE REFERENCE DATA.
     pub(super) fn change(&self, channel: &mut Channel<'_>, role: Role, old: &Pin, new: &Pin) -> Result<(), CardError> {
         let entry = self.of(role)?;

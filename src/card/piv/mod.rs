@@ -305,6 +305,10 @@ impl CardApplication for Piv {
         }
     }
 
+    fn is_verified(&mut self, channel: &mut Channel<'_>) -> Result<bool, CardError> {
+        pin::is_verified(channel, self.pin_reference())
+    }
+
     fn read(&mut self, channel: &mut Channel<'_>, reference: DataReference) -> Result<SecretBytes, CardError> {
         match objects::attested_key(reference) {
             Some(key) => yubikey::attest(channel, key),

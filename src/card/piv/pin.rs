@@ -70,6 +70,11 @@ pub(super) fn retries(channel: &mut Channel<'_>, reference: u8) -> Result<Option
     Ok(status.retries_left().or(neo_retries(status.0)))
 }
 
+/// Whether the PIN is verified, asked by an empty VERIFY.
+pub(super) fn is_verified(channel: &mut Channel<'_>, reference: u8) -> Result<bool, CardError> {
+    Ok(verification::verification_status(channel, reference)?.is_success())
+}
+
 /// Drops the verified state by VERIFY with P1 = FF (SP 800-73-4 part 2 3.2.1).
 ///
 /// Cards before SP 800-73-4 refuse the parameter in several ways, and one that overlooks it answers the
