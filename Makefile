@@ -27,6 +27,8 @@ TEST_PACKAGES := $(DEMO_PACKAGES) binutils gnutls-bin libnss3-tools openssh-clie
 ifeq ($(wildcard /run/systemd/system),)
 TEST_PACKAGES += openssh-server
 endif
+# The virtual machine with a USB reader; what it is made of is fetched into the target directory.
+VIRTUAL_PACKAGES := $(DEMO_PACKAGES) qemu-system-x86 seabios xz-utils zstd
 PYTHON_PACKAGES := PyKCS11==1.5.20
 
 .PHONY: help
@@ -57,8 +59,18 @@ bench: ## Card commands and milliseconds, beside OpenSC's
 		--ignored --nocapture
 
 .PHONY: hardware-test
-hardware-test: build ## The cases for physical tokens: make hardware-test ALLOW=tokens.toml
+ifdef VIRTUAL
+hardware-test: ## Physical tokens (ALLOW=tokens.toml), or USB readers in a virtual machine (VIRTUAL=1)
+	@tests/setup $(VIRTUAL_PACKAGES)
+	$(CARGO) build --locked --release --package cardea
+	$(CARGO) build --locked --package cardea-guest --package cardea-hardware-tests --package cardea-virtual-hardware
+	@$(TARGET)/debug/cardea-virtual-hardware --module $(MODULE) --agent $(TARGET)/debug/cardea-guest \
+		--hardware-tests $(TARGET)/debug/cardea-hardware-tests --rules udev/70-cardea.rules \
+		--directory $(TARGET)/virtual-hardware $(if $(ONLY),--only '$(ONLY)') $(foreach text,$(DESCRIPTOR),--descriptor $(text))
+else
+hardware-test: build
 	$(CARGO) run --locked --quiet --package cardea-hardware-tests -- $(if $(ALLOW),--allow $(ALLOW))
+endif
 
 # The bans of clippy.toml are for what is shipped.
 .PHONY: lint
