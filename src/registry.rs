@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use crate::error::Error;
 use crate::pcsc::LinkError;
 use crate::session::Session;
-use crate::slot::reader::{MOST_APPLICATIONS, Reader, Surroundings};
+use crate::slot::reader::{Reader, Surroundings};
+use crate::slot::security::MOST_APPLICATIONS;
 use crate::slot::{Common, Slot};
 
 /// Slot ids are reader number times this plus application number.

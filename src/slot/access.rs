@@ -3,7 +3,7 @@
 use cardea_apdu::Capabilities;
 
 use super::channels::Channels;
-use super::reader::SecurityEpoch;
+use super::security::SecurityEpoch;
 use crate::card::driver::Found;
 use crate::card::key::KeyKind;
 use crate::card::{CardApplication, CardError, Description};

@@ -7,6 +7,7 @@ pub mod eject;
 pub mod event;
 pub mod info;
 pub mod reader;
+pub mod security;
 mod volatile;
 
 use std::sync::Arc;
