@@ -1,9 +1,9 @@
-//! GET DATA (ISO 7816-4 11.4.3).
+//! GET DATA (ISO 7816-4 11.4.3) and PUT DATA (11.4.6).
 
-use cardea_apdu::tlv::{list::TAG_LIST, write};
+use cardea_apdu::tlv::{Builder, list::TAG_LIST, write};
 use cardea_apdu::{Command, Tag};
 
-use super::{INS_GET_DATA, INS_GET_DATA_ODD, execute};
+use super::{INS_GET_DATA, INS_GET_DATA_ODD, INS_PUT_DATA_ODD, execute};
 use crate::card::CardError;
 use crate::channel::Channel;
 use crate::secret::SecretBytes;
@@ -14,6 +14,23 @@ const CURRENT_DF: u16 = 0x3FFF;
 /// GET DATA of the object with this tag in the current DF, by a tag list; the answer carries the object's wrapping.
 pub fn get_data(channel: &mut Channel<'_>, tag: Tag) -> Result<SecretBytes, CardError> {
     get_data_of_file(channel, CURRENT_DF, tag)
+}
+
+/// GET DATA of an object in the current DF whose content is secret.
+pub fn get_secret_data(channel: &mut Channel<'_>, tag: Tag) -> Result<SecretBytes, CardError> {
+    let [p1, p2] = CURRENT_DF.to_be_bytes();
+    let command = Command::new(0x00, INS_GET_DATA_ODD, p1, p2).data(&write(TAG_LIST, &tag.to_vec()));
+    execute(channel, command.le_max().secret_response())
+}
+
+/// PUT DATA of the object with this tag in the current DF: a tag list, then `object`, the wrapping with the content.
+/// The content counts as secret.
+pub fn put_data(channel: &mut Channel<'_>, tag: Tag, object: Builder<'_>) -> Result<(), CardError> {
+    let [p1, p2] = CURRENT_DF.to_be_bytes();
+    let name = tag.to_vec();
+    let data = Builder::new().push(TAG_LIST, &name).append(object).finish_zeroizing();
+    let command = Command::new(0x00, INS_PUT_DATA_ODD, p1, p2).data_zeroizing(data).secret_command();
+    execute(channel, command).map(drop)
 }
 
 /// GET DATA of the object with this tag in the file with this identifier, by a tag list.

@@ -36,6 +36,8 @@ pub const INS_SELECT: u8 = 0xA4;
 pub const INS_GET_DATA: u8 = 0xCA;
 /// GET DATA, odd instruction code (ISO 7816-4 11.4.3).
 pub const INS_GET_DATA_ODD: u8 = 0xCB;
+/// PUT DATA, odd instruction code (ISO 7816-4 11.4.6).
+pub const INS_PUT_DATA_ODD: u8 = 0xDB;
 
 /// Sends `command`; the data of an answer with 9000, otherwise what the status word means.
 pub fn execute(channel: &mut Channel<'_>, command: Command) -> Result<SecretBytes, CardError> {

@@ -1,7 +1,7 @@
 //! Certificate data objects (SP 800-73-4 part 1 table 10): what is stored, plain or compressed.
 
 use cardea_apdu::Tag;
-use cardea_apdu::tlv::Reader;
+use cardea_apdu::tlv::{Builder, Reader};
 
 use super::gzip;
 use crate::card::CardError;
@@ -10,6 +10,10 @@ use crate::card::CardError;
 const CERTIFICATE: Tag = Tag::new(0x70);
 /// CertInfo. Its bit 0 announces gzip, its bit 7 did in SP 800-73-1.
 const CERT_INFO: Tag = Tag::new(0x71);
+/// Error detection code, always empty.
+const ERROR_DETECTION: Tag = Tag::new(0xFE);
+/// CertInfo of a certificate that is stored as it is.
+const PLAIN: u8 = 0x00;
 /// Bits of CertInfo that announce compression.
 const COMPRESSED: u8 = 0x81;
 /// Longest certificate, after decompression, that is taken from a card.
@@ -48,6 +52,11 @@ pub(super) fn certificate(content: &[u8]) -> Result<Option<Vec<u8>>, CardError> 
     trimmed(&plain.ok_or(MALFORMED)?).map(Some)
 }
 
+/// Content of a certificate object with this certificate as it is.
+pub(super) fn plain(der: &[u8]) -> Vec<u8> {
+    Builder::new().push(CERTIFICATE, der).push(CERT_INFO, &[PLAIN]).push(ERROR_DETECTION, &[]).finish()
+}
+
 /// The certificate as long as its SEQUENCE says.
 fn trimmed(bytes: &[u8]) -> Result<Vec<u8>, CardError> {
     let sequence = Reader::new(bytes).expect_next(Tag::new(u32::from(SEQUENCE))).map_err(|_| MALFORMED)?;
@@ -68,7 +77,7 @@ fn net_id(stored: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
-    use cardea_apdu::tlv::{Builder, write};
+    use cardea_apdu::tlv::write;
 
     use super::*;
 
@@ -77,21 +86,21 @@ mod tests {
         write(Tag::new(0x30), &b"certificate ".repeat(100))
     }
 
-    fn object(stored: &[u8], info: &[u8]) -> Vec<u8> {
+    fn with_info(stored: &[u8], info: &[u8]) -> Vec<u8> {
         Builder::new().push(CERTIFICATE, stored).push(CERT_INFO, info).push(Tag::new(0xFE), &[]).finish()
     }
 
     #[test]
     fn a_plain_certificate_is_taken_whatever_the_certinfo_says() {
         for info in [&[0x00][..], &[0x01], &[0x80], &[]] {
-            assert_eq!(certificate(&object(&der(), info)), Ok(Some(der())));
+            assert_eq!(certificate(&with_info(&der(), info)), Ok(Some(der())));
         }
     }
 
     #[test]
     fn a_compressed_certificate_is_taken_whatever_the_certinfo_says() {
         for info in [&[0x01][..], &[0x80], &[0x00]] {
-            assert_eq!(certificate(&object(&gzip::tests::compress(&der()), info)), Ok(Some(der())));
+            assert_eq!(certificate(&with_info(&gzip::tests::compress(&der()), info)), Ok(Some(der())));
         }
     }
 
@@ -100,22 +109,28 @@ mod tests {
         let mut stored = NET_ID.to_vec();
         stored.extend(u16::try_from(der().len()).unwrap().to_le_bytes());
         stored.extend(miniz_oxide::deflate::compress_to_vec_zlib(&der(), 6));
-        assert_eq!(certificate(&object(&stored, &[0x01])), Ok(Some(der())));
-        assert_eq!(certificate(&object(&stored, &[0x00])), Err(MALFORMED));
+        assert_eq!(certificate(&with_info(&stored, &[0x01])), Ok(Some(der())));
+        assert_eq!(certificate(&with_info(&stored, &[0x00])), Err(MALFORMED));
         stored[2] ^= 1;
-        assert_eq!(certificate(&object(&stored, &[0x01])), Err(MALFORMED));
+        assert_eq!(certificate(&with_info(&stored, &[0x01])), Err(MALFORMED));
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        assert_eq!(certificate(&plain(&der())), Ok(Some(der())));
+        assert_eq!(hex::encode_upper(plain(&[0x30, 0x00])), "70023000710100FE00");
     }
 
     #[test]
     fn an_empty_certificate_is_none() {
-        assert_eq!(certificate(&object(&[], &[0x00])), Ok(None));
+        assert_eq!(certificate(&with_info(&[], &[0x00])), Ok(None));
     }
 
     #[test]
     fn padding_and_elements_behind_the_certificate_are_dropped() {
         let mut padded = der();
         padded.extend([0x00, 0x17, 0x42]);
-        let mut content = object(&padded, &[0x00]);
+        let mut content = with_info(&padded, &[0x00]);
         content.extend([0x72, 0x7F, 0x01]);
         assert_eq!(certificate(&content), Ok(Some(der())));
     }
@@ -131,12 +146,12 @@ mod tests {
     #[test]
     fn a_bomb_is_refused_at_the_limit() {
         let bomb = write(Tag::new(0x30), &vec![0; 1_000_000]);
-        assert_eq!(certificate(&object(&gzip::tests::compress(&bomb), &[0x01])), Err(MALFORMED));
+        assert_eq!(certificate(&with_info(&gzip::tests::compress(&bomb), &[0x01])), Err(MALFORMED));
     }
 
     #[test]
     fn no_truncation_or_bit_flip_panics() {
-        let whole = object(&gzip::tests::compress(&der()), &[0x01]);
+        let whole = with_info(&gzip::tests::compress(&der()), &[0x01]);
         for length in 0..whole.len() {
             let _ = certificate(&whole[..length]);
         }

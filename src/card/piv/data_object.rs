@@ -1,9 +1,9 @@
 //! The data objects of the PIV card application and how they are read (SP 800-73-4 part 1 table 3, part 2 3.1.2).
 
 use cardea_apdu::Tag;
-use cardea_apdu::tlv::{Reader, write};
+use cardea_apdu::tlv::{Builder, Reader, write};
 
-use crate::card::command::data_object::get_data;
+use crate::card::command::data_object::{get_data, get_secret_data, put_data};
 use crate::card::{CardError, Data, DataReference};
 use crate::channel::Channel;
 use crate::secret::SecretBytes;
@@ -59,6 +59,31 @@ static NAMED_BY_SECURITY_OBJECT: [DataObject; 7] = [
 ];
 
 impl DataObject {
+    /// The object that a caller means: by its object identifier, or by its label where he gives none.
+    ///
+    /// `NotSupported` for one that cannot be written by PUT DATA with a tag list (part 2 table 10).
+    pub(super) fn named(object_id: &[u8], label: &str) -> Result<&'static Self, CardError> {
+        let others = [&CARD_CAPABILITY_CONTAINER, &CHUID, &DISCOVERY, &KEY_HISTORY, &SECURITY_OBJECT];
+        let mut all = others.into_iter().chain(&NAMED_BY_SECURITY_OBJECT);
+        let named = |object: &&Self| {
+            if object_id.is_empty() { object.label == label } else { object.object_id() == object_id }
+        };
+        let object = all.find(named).ok_or(CardError::Input)?;
+        if object.tag.byte_count() == 3 { Ok(object) } else { Err(CardError::NotSupported) }
+    }
+
+    /// The object with this reference.
+    pub(super) fn referenced(reference: DataReference) -> Option<&'static Self> {
+        let others = [&CARD_CAPABILITY_CONTAINER, &CHUID, &KEY_HISTORY, &SECURITY_OBJECT];
+        let mut all = others.into_iter().chain(&NAMED_BY_SECURITY_OBJECT);
+        all.find(|object| object.tag.number() == reference.0 && object.tag.byte_count() == 3)
+    }
+
+    /// Readable only after the PIN.
+    pub(super) fn is_private(&self) -> bool {
+        self.private
+    }
+
     /// This object as Cryptoki sees it; `value` is its content without the wrapping.
     pub(super) fn data(&self, value: Option<Vec<u8>>) -> Data {
         Data {
@@ -122,6 +147,24 @@ pub(super) fn read_if_present(channel: &mut Channel<'_>, tag: Tag) -> Result<Opt
         Err(E::Status { status, .. }) if matches!(status.sw1(), 0x69..=0x6B) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Content of a data object that holds a secret; `NotFound` also for an empty one.
+pub(super) fn read_secret(channel: &mut Channel<'_>, tag: Tag) -> Result<SecretBytes, CardError> {
+    let answer = get_secret_data(channel, tag)?;
+    let content = content(tag, &answer)?;
+    if content.is_empty() { Err(CardError::NotFound) } else { Ok(content.to_vec().into()) }
+}
+
+/// PUT DATA (SP 800-73-4 part 2 3.3.2) of an object with a tag of three bytes; empty content deletes it.
+///
+/// `Memory` for all the words with which cards say that an object does not fit: 6A84, 6700 of YubiKeys for one that is
+/// longer than they take, 6581 and 6400 of flash memory that is full.
+pub(super) fn write_content(channel: &mut Channel<'_>, tag: Tag, content: &[u8]) -> Result<(), CardError> {
+    put_data(channel, tag, Builder::new().push(CONTENT, content)).map_err(|error| match error {
+        CardError::Status { status, .. } if matches!(status.0, 0x6400 | 0x6581 | 0x6700) => CardError::Memory,
+        error => error,
+    })
 }
 
 /// The value in the wrapping: 53, or the object's own tag for 7E and 7F61. Bytes after it are ignored, because

@@ -1,7 +1,7 @@
 //! The key history object (SP 800-73-4 part 1 3.3.3): how many retired keys have certificates on the card.
 
 use cardea_apdu::Tag;
-use cardea_apdu::tlv::Reader;
+use cardea_apdu::tlv::{Builder, Reader};
 
 use super::key_reference::RETIRED_KEYS;
 use crate::card::CardError;
@@ -10,6 +10,10 @@ use crate::card::CardError;
 const ON_CARD: Tag = Tag::new(0xC1);
 /// keysWithOffCardCerts.
 const OFF_CARD: Tag = Tag::new(0xC2);
+/// offCardCertURL.
+const URL: Tag = Tag::new(0xF3);
+/// Error detection code, always empty.
+const ERROR_DETECTION: Tag = Tag::new(0xFE);
 
 /// What the key history object counts; numbers above 20 cannot be and mean 20.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +29,17 @@ impl KeyHistory {
     /// Reads the content of the object. Both counts are mandatory; the URL is not looked at.
     pub(super) fn parse(content: &[u8]) -> Result<Self, CardError> {
         Ok(Self { on_card: count(content, ON_CARD)?, off_card: count(content, OFF_CARD)? })
+    }
+
+    /// Content of the object with these counts; the URL of the object that was is kept.
+    pub(super) fn content(self, before: &[u8]) -> Vec<u8> {
+        let (on_card, off_card) = ([self.on_card], [self.off_card]);
+        Builder::new()
+            .push(ON_CARD, &on_card)
+            .push(OFF_CARD, &off_card)
+            .push_if_some(URL, Reader::new(before).find(URL).ok().flatten())
+            .push(ERROR_DETECTION, &[])
+            .finish()
     }
 }
 
@@ -48,6 +63,14 @@ mod tests {
     fn the_counts_are_read() {
         assert_eq!(parse("C10105 C20102 F30568747470 73 FE00"), Ok(KeyHistory { on_card: 5, off_card: 2 }));
         assert_eq!(parse("C10100 C20100 FE00"), Ok(KeyHistory { on_card: 0, off_card: 0 }));
+    }
+
+    #[test]
+    fn counts_are_written_as_they_are_read_and_the_url_is_kept() {
+        let before = hex::decode("C10105C20102F303687474FE00").unwrap();
+        let counts = KeyHistory { on_card: 6, off_card: 2 };
+        assert_eq!(hex::encode_upper(counts.content(&before)), "C10106C20102F303687474FE00");
+        assert_eq!(KeyHistory::parse(&counts.content(&[])), Ok(counts));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use cardea_apdu::Tag;
 
 use crate::card::key::KeyKind;
-use crate::card::{Authentication, Usage};
+use crate::card::{Authentication, KeyReference, Usage};
 
 /// Retired key management keys, 82 to 95.
 pub(super) const RETIRED_KEYS: u8 = 20;
@@ -49,6 +49,26 @@ impl PivKey {
     pub(super) fn retired() -> impl Iterator<Item = Self> {
         (0..RETIRED_KEYS)
             .map(|index| Self::new(RETIRED_FIRST + index, KEY_HISTORY + 1 + u32::from(index), RETIRED_FIRST_ID + index))
+    }
+
+    /// The keys that can be made here, in the order of their ids: all but the attestation key, whose loss is final.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        Self::PRIMARY.into_iter().chain(Self::retired())
+    }
+
+    /// The key that a caller means by `CKA_ID`.
+    pub(super) fn with_id(id: &[u8]) -> Option<Self> {
+        Self::all().find(|key| id == [key.id])
+    }
+
+    /// The key with this reference.
+    pub(super) fn with_reference(reference: KeyReference) -> Option<Self> {
+        Self::all().find(|key| u16::from(key.reference) == reference.0)
+    }
+
+    /// Whether it is a retired key management key, which the key history counts.
+    pub(super) fn is_retired(self) -> bool {
+        self.id >= RETIRED_FIRST_ID && self != Self::ATTESTATION
     }
 
     /// `CKA_LABEL` of the key and its certificate.

@@ -16,19 +16,27 @@ mod general_authenticate;
 mod gzip;
 mod key_history;
 mod key_reference;
+mod management;
 mod objects;
+mod officer;
 mod pin;
+mod store;
+mod write;
 mod x509;
 mod yubikey;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use cardea_apdu::tlv::Reader;
 use cardea_apdu::{Atr, Tag};
 
 use super::command::selection;
 use super::key::PublicKey;
+use super::new_key::{NewKey, PrivateValue, Storage, StoreAbilities};
+use super::new_object::{Change, NewCertificate, NewData};
 use super::{
-    CardApplication, CardError, CardObject, DataReference, DecipherScheme, Description, PrivateKey, Role,
-    SignatureScheme,
+    CardApplication, CardError, CardObject, Certificate, Data, DataReference, DecipherScheme, Description,
+    KeyReference, PrivateKey, Role, SignatureScheme,
 };
 use crate::channel::Channel;
 use crate::secret::{Pin, SecretBytes};
@@ -58,6 +66,14 @@ pub struct Piv {
     /// The card fills answers to GET METADATA; `None` until it was asked.
     metadata: Option<bool>,
     log_out: LogOut,
+    /// The management key was authenticated since the application was selected.
+    administers: bool,
+    /// PIN, PUK and management key are those that the card was made with, but for the ones that were set since.
+    fresh: bool,
+    /// Keys that were made here: a card without metadata does not tell of those without certificates.
+    made: BTreeMap<u8, PrivateKey>,
+    /// References whose keys were destroyed here: a card without metadata shows them by their certificates still.
+    destroyed: BTreeSet<u8>,
 }
 
 /// What has been asked of the card, and what it said.
@@ -116,6 +132,10 @@ impl Piv {
             chuid: Known::NotAsked,
             metadata: None,
             log_out: LogOut::Untried,
+            administers: false,
+            fresh: false,
+            made: BTreeMap::new(),
+            destroyed: BTreeSet::new(),
         }
     }
 
@@ -247,6 +267,7 @@ impl CardApplication for Piv {
     /// Another application may have been asked for metadata, so a no is asked for again.
     fn select(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
         self.metadata = self.metadata.filter(|known| *known);
+        self.administers = false;
         selection::select(channel, self.aid).map(drop)
     }
 
@@ -278,7 +299,7 @@ impl CardApplication for Piv {
             hardware: (0, 0),
             firmware: version.map_or((0, 0), |Version(major, minor, _)| (major, minor)),
             user_pin: pin::description(left, total),
-            so_pin: Some(pin::description(None, None)),
+            so_pin: Some(management::description()),
             random: false,
         })
     }
@@ -290,7 +311,7 @@ impl CardApplication for Piv {
     fn verify(&mut self, channel: &mut Channel<'_>, role: Role, pin: &Pin) -> Result<(), CardError> {
         match role {
             Role::User => pin::verify(channel, self.pin_reference(), pin),
-            Role::SecurityOfficer => pin::prove_puk(channel, pin),
+            Role::SecurityOfficer => self.verify_officer(channel, pin),
         }
     }
 
@@ -323,11 +344,10 @@ impl CardApplication for Piv {
         old: &Pin,
         new: &Pin,
     ) -> Result<(), CardError> {
-        let reference = match role {
-            Role::User => self.pin_reference(),
-            Role::SecurityOfficer => pin::PUK,
-        };
-        pin::change(channel, reference, old, new)
+        match role {
+            Role::User => pin::change(channel, self.pin_reference(), old, new),
+            Role::SecurityOfficer => self.change_officer(channel, old, new),
+        }
     }
 
     /// The PUK resets the application PIN only (SP 800-73-4 part 2 3.2.3), so a card whose cardholder knows the
@@ -336,17 +356,19 @@ impl CardApplication for Piv {
         if self.pin_reference() == pin::GLOBAL_PIN {
             return Err(CardError::NotSupported);
         }
-        pin::reset(channel, unblocking, new)
+        self.set_user_pin(channel, unblocking, new)
     }
 
-    /// VERIFY with P1 = FF; YubiKeys without it forget the PIN when another application is selected.
+    /// VERIFY with P1 = FF; YubiKeys without it forget the PIN when another application is selected, and so does each
+    /// YubiKey the management key, for which no card has a command.
     fn log_out(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
-        if matches!(self.log_out, LogOut::Untried | LogOut::Verify) {
+        let by_selecting = self.administers && self.maker.is_yubikey();
+        if !by_selecting && matches!(self.log_out, LogOut::Untried | LogOut::Verify) {
             let confirm = self.log_out == LogOut::Untried && self.answers_empty_verify();
             match pin::log_out(channel, self.pin_reference(), confirm) {
                 Ok(()) => {
                     self.log_out = LogOut::Verify;
-                    return Ok(());
+                    return if self.administers { Err(CardError::NotSupported) } else { Ok(()) };
                 }
                 Err(CardError::NotSupported) => {
                     self.log_out = if self.maker.is_yubikey() { LogOut::Reselect } else { LogOut::None };
@@ -357,7 +379,10 @@ impl CardApplication for Piv {
         if self.log_out == LogOut::None {
             return Err(CardError::NotSupported);
         }
-        selection::select(channel, yubikey::MANAGEMENT_AID)?;
+        match selection::select(channel, yubikey::MANAGEMENT_AID) {
+            Err(CardError::NotFound) => return Err(CardError::NotSupported),
+            other => other?,
+        };
         self.select(channel)
     }
 
@@ -388,6 +413,83 @@ impl CardApplication for Piv {
         peer: &PublicKey,
     ) -> Result<SecretBytes, CardError> {
         general_authenticate::agree(channel, reference(key)?, key.kind, peer)
+    }
+
+    fn store(&self) -> StoreAbilities {
+        StoreAbilities {
+            generate: self.kinds(),
+            import: self.kinds(),
+            certificates: true,
+            data: true,
+            officer_writes: true,
+            initializes: self.version.value().is_some(),
+            ..StoreAbilities::default()
+        }
+    }
+
+    fn reserve(&mut self, channel: &mut Channel<'_>, new: &NewKey) -> Result<KeyReference, CardError> {
+        self.free_reference(channel, new)
+    }
+
+    fn generate_key_pair(
+        &mut self,
+        channel: &mut Channel<'_>,
+        reference: KeyReference,
+        new: &NewKey,
+    ) -> Result<PrivateKey, CardError> {
+        self.generate(channel, reference, new)
+    }
+
+    fn import_private_key(
+        &mut self,
+        channel: &mut Channel<'_>,
+        reference: KeyReference,
+        new: &NewKey,
+        value: &PrivateValue,
+    ) -> Result<PrivateKey, CardError> {
+        self.import(channel, reference, new, value)
+    }
+
+    fn delete_key(
+        &mut self,
+        channel: &mut Channel<'_>,
+        reference: KeyReference,
+        storage: Storage,
+    ) -> Result<(), CardError> {
+        match storage {
+            Storage::Token => self.destroy(channel, reference),
+            Storage::Volatile => Err(CardError::NotFound),
+        }
+    }
+
+    fn write_certificate(&mut self, channel: &mut Channel<'_>, new: &NewCertificate) -> Result<Certificate, CardError> {
+        self.add_certificate(channel, new)
+    }
+
+    fn delete_certificate(&mut self, channel: &mut Channel<'_>, certificate: &Certificate) -> Result<(), CardError> {
+        self.remove_certificate(channel, certificate)
+    }
+
+    fn write_data(&mut self, channel: &mut Channel<'_>, new: &NewData) -> Result<Data, CardError> {
+        self.add_data(channel, new)
+    }
+
+    fn delete_data(&mut self, channel: &mut Channel<'_>, data: &Data) -> Result<(), CardError> {
+        self.remove_data(channel, data)
+    }
+
+    fn change(
+        &mut self,
+        channel: &mut Channel<'_>,
+        object: &CardObject,
+        change: &Change,
+    ) -> Result<CardObject, CardError> {
+        self.change_object(channel, object, change)
+    }
+
+    /// The standard has no place for a label, so the token keeps the one that it makes up.
+    fn initialize(&mut self, channel: &mut Channel<'_>, officer: &Pin, _label: &str) -> Result<(), CardError> {
+        self.reset(channel, officer)
     }
 }
 

@@ -70,9 +70,14 @@ pub(super) fn attested_key(reference: DataReference) -> Option<u8> {
 }
 
 /// The certificate of `key`; a broken one is as good as none.
-fn read_certificate(channel: &mut Channel<'_>, key: PivKey) -> Result<Option<Vec<u8>>, CardError> {
+pub(super) fn read_certificate(channel: &mut Channel<'_>, key: PivKey) -> Result<Option<Vec<u8>>, CardError> {
     let content = data_object::read_if_present(channel, key.certificate)?;
     Ok(content.and_then(|content| certificate(&content).ok().flatten()))
+}
+
+/// The public key in a certificate, where its algorithm is known here.
+pub(super) fn certified_key(der: &[u8]) -> Option<PublicKey> {
+    x509::fields(der).and_then(|fields| fields.public)
 }
 
 /// The retired keys that have certificates. The key history's count is a promise of so many, usually the lowest
@@ -108,13 +113,16 @@ fn add_key(
     let metadata = metadata(piv, channel, key)?;
     let fields = stored.as_deref().and_then(x509::fields);
     let certified = fields.as_ref().and_then(|fields| fields.public.clone());
+    let made = piv.made.get(&key.reference);
     let (metadata, public) = match metadata {
+        KeyMetadata::Key(metadata) if metadata.is_destroyed() => (None, None),
         KeyMetadata::Key(metadata) => {
             let public = metadata.public.clone().or_else(|| certified.clone());
             (Some(metadata), public)
         }
         KeyMetadata::NoKey => (None, None),
-        KeyMetadata::Unsupported => (None, certified.clone()),
+        KeyMetadata::Unsupported if piv.destroyed.contains(&key.reference) => (None, None),
+        KeyMetadata::Unsupported => (None, made.and_then(|made| made.public.clone()).or_else(|| certified.clone())),
     };
     // A certificate for another key than the card has under the reference does not belong to that key.
     let belongs = match (&public, &certified) {
@@ -125,7 +133,9 @@ fn add_key(
         generated.push(key);
     }
     if let Some(public) = public {
-        objects.extend(private_key(key, public, metadata, fields.filter(|_| belongs)).map(CardObject::PrivateKey));
+        let local = made.filter(|_| metadata.is_none()).and_then(|made| made.local);
+        let found = private_key(key, public, metadata, fields.filter(|_| belongs));
+        objects.extend(found.map(|found| CardObject::PrivateKey(PrivateKey { local: found.local.or(local), ..found })));
     }
     objects.extend(stored.map(|stored| certificate_object(key, stored, certified, belongs)));
     Ok(())
@@ -154,9 +164,12 @@ fn private_key(
         abilities: abilities(kind),
         usage,
         authentication: metadata.as_ref().and_then(|metadata| metadata.authentication).unwrap_or(key.authentication()),
-        local: metadata.and_then(|metadata| metadata.generated),
+        local: metadata.as_ref().and_then(|metadata| metadata.generated),
         storage: Storage::Token,
-        policy: KeyPolicy::default(),
+        policy: metadata.map_or_else(KeyPolicy::default, |metadata| KeyPolicy {
+            pin: metadata.authentication,
+            touch: metadata.touch,
+        }),
     })
 }
 
@@ -173,7 +186,7 @@ fn certificate_object(key: PivKey, der: Vec<u8>, public: Option<PublicKey>, belo
 
 /// GET METADATA where the card has it. A card that is no YubiKey but answers FD like one is asked until it shows
 /// that it does not fill the answer.
-fn metadata(piv: &mut Piv, channel: &mut Channel<'_>, key: PivKey) -> Result<KeyMetadata, CardError> {
+pub(super) fn metadata(piv: &mut Piv, channel: &mut Channel<'_>, key: PivKey) -> Result<KeyMetadata, CardError> {
     if piv.metadata.is_none() {
         let version = piv.version(channel)?;
         let may = if piv.maker.is_yubikey() { version >= Some(Version::METADATA) } else { version.is_some() };

@@ -91,7 +91,7 @@ fn an_unselected_card_is_described_by_six_commands() {
     assert_eq!(description.label, "PIV Card #0032000109244601");
     assert_eq!((description.manufacturer.as_str(), description.model.as_str()), ("NIST PIV", "PIV Card"));
     assert_eq!(description.user_pin.retries, Some(3));
-    assert_eq!(description.so_pin.map(|pin| (pin.min_length, pin.max_length)), Some((6, 8)));
+    assert_eq!(description.so_pin.map(|pin| (pin.min_length, pin.max_length)), Some((6, 64)));
 }
 
 #[test]

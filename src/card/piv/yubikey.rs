@@ -5,18 +5,26 @@ use cardea_apdu::{Atr, Command, Tag};
 
 use crate::card::command::{accept, execute};
 use crate::card::key::{Curve, KeyError, PublicKey};
-use crate::card::{Authentication, CardError};
+use crate::card::{Authentication, CardError, Touch};
 use crate::channel::Channel;
 use crate::secret::SecretBytes;
 
 use super::key_reference::PivKey;
+use super::management::{Algorithm, MANAGEMENT_KEY};
+use super::store::is_destroyed;
 
+/// MOVE KEY, firmware 5.7 and later.
+const INS_MOVE_KEY: u8 = 0xF6;
+/// P1 of MOVE KEY that deletes the key.
+const NOWHERE: u8 = 0xFF;
 /// GET METADATA, firmware 5.3 and later.
 const INS_GET_METADATA: u8 = 0xF7;
 /// GET SERIAL, firmware 5.0 and later.
 const INS_GET_SERIAL: u8 = 0xF8;
 /// ATTEST, firmware 4.3 and later.
 const INS_ATTEST: u8 = 0xF9;
+/// RESET of the application, possible when PIN and PUK are blocked.
+const INS_RESET: u8 = 0xFB;
 /// GET VERSION.
 const INS_GET_VERSION: u8 = 0xFD;
 /// AID of the management application, which each YubiKey has and which has no PIN.
@@ -70,8 +78,14 @@ impl Version {
     pub(super) const EMPTY_VERIFY: Self = Self(4, 3, 2);
     /// GET SERIAL.
     pub(super) const SERIAL: Self = Self(5, 0, 0);
+    /// P-384 keys, and policies for PIN and touch.
+    pub(super) const POLICIES: Self = Self(4, 0, 0);
     /// GET METADATA.
     pub(super) const METADATA: Self = Self(5, 3, 0);
+    /// Management keys of AES.
+    pub(super) const AES: Self = Self(5, 4, 2);
+    /// RSA-3072, RSA-4096, Ed25519 and X25519; MOVE KEY.
+    pub(super) const MORE_KEYS: Self = Self(5, 7, 0);
 }
 
 /// The firmware version; `None` for a card without this extension.
@@ -97,6 +111,58 @@ pub(super) fn attest(channel: &mut Channel<'_>, reference: u8) -> Result<SecretB
     execute(channel, command(INS_ATTEST, reference, 0x00))
 }
 
+/// Deletes a key; `NotFound` where there is none.
+pub(super) fn delete_key(channel: &mut Channel<'_>, key: PivKey) -> Result<(), CardError> {
+    execute(channel, Command::new(0x00, INS_MOVE_KEY, NOWHERE, key.reference)).map(drop)
+}
+
+/// Moves a key to another reference.
+pub(super) fn move_key(channel: &mut Channel<'_>, from: PivKey, to: PivKey) -> Result<(), CardError> {
+    execute(channel, Command::new(0x00, INS_MOVE_KEY, to.reference, from.reference)).map(drop)
+}
+
+/// Makes the application as it was made: without keys and objects, with default PIN, PUK and management key.
+///
+/// `SecurityStatus` as long as PIN or PUK have tries left (6985).
+pub(super) fn reset(channel: &mut Channel<'_>) -> Result<(), CardError> {
+    execute(channel, Command::new(0x00, INS_RESET, 0x00, 0x00)).map(drop).map_err(|error| match error {
+        CardError::Status { status, .. } if status.0 == 0x6985 => CardError::SecurityStatus,
+        error => error,
+    })
+}
+
+/// What GET METADATA gave for the management key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ManagementMetadata {
+    /// Its algorithm.
+    pub(super) algorithm: Algorithm,
+    /// Each authentication wants a touch.
+    pub(super) touch: bool,
+}
+
+/// Metadata of the management key; `None` where the card does not tell.
+pub(super) fn management_metadata(channel: &mut Channel<'_>) -> Result<Option<ManagementMetadata>, CardError> {
+    let answer = optional(execute(channel, command(INS_GET_METADATA, 0x00, MANAGEMENT_KEY)))?;
+    Ok(answer.and_then(|answer| {
+        let reader = Reader::new(&answer);
+        let Some([algorithm]) = reader.find(tag::ALGORITHM).ok()? else { return None };
+        let policy = reader.find(tag::POLICY).ok().flatten().and_then(|policy| policy.get(1)).copied();
+        Some(ManagementMetadata {
+            algorithm: Algorithm::from_identifier(*algorithm)?,
+            touch: policy.and_then(touch).is_some_and(|touch| touch != Touch::Never),
+        })
+    }))
+}
+
+/// Whether a PIN or PUK is the one that the card was made with; `None` where the card does not tell.
+pub(super) fn is_default(channel: &mut Channel<'_>, reference: u8) -> Result<Option<bool>, CardError> {
+    let answer = optional(execute(channel, command(INS_GET_METADATA, 0x00, reference)))?;
+    Ok(answer.and_then(|answer| match Reader::new(&answer).find(tag::DEFAULT) {
+        Ok(Some([default])) => Some(*default == 0x01),
+        _ => None,
+    }))
+}
+
 /// What GET METADATA gave for one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum KeyMetadata {
@@ -113,6 +179,8 @@ pub(super) enum KeyMetadata {
 pub(super) struct Metadata {
     /// PIN policy; `None` for the reference's default.
     pub(super) authentication: Option<Authentication>,
+    /// Touch policy, where the card tells.
+    pub(super) touch: Option<Touch>,
     /// Generated on the card, not imported.
     pub(super) generated: Option<bool>,
     /// The public key, where its algorithm is known.
@@ -147,10 +215,16 @@ mod tag {
     pub(super) const POLICY: Tag = Tag::new(0x02);
     pub(super) const ORIGIN: Tag = Tag::new(0x03);
     pub(super) const PUBLIC_KEY: Tag = Tag::new(0x04);
+    pub(super) const DEFAULT: Tag = Tag::new(0x05);
     pub(super) const RETRIES: Tag = Tag::new(0x06);
 }
 
 impl Metadata {
+    /// Whether the key is the one that stands for a destroyed one.
+    pub(super) fn is_destroyed(&self) -> bool {
+        self.public.as_ref().is_some_and(is_destroyed)
+    }
+
     /// Reads an answer; `None` without an algorithm, which each key has.
     fn parse(answer: &[u8]) -> Option<Self> {
         let reader = Reader::new(answer);
@@ -162,6 +236,7 @@ impl Metadata {
             authentication: element(tag::POLICY)
                 .and_then(|policy| policy.first())
                 .and_then(|policy| authentication(*policy)),
+            touch: element(tag::POLICY).and_then(|policy| policy.get(1)).and_then(|policy| touch(*policy)),
             generated: match element(tag::ORIGIN) {
                 Some([0x01]) => Some(true),
                 Some([0x02]) => Some(false),
@@ -183,8 +258,36 @@ fn authentication(policy: u8) -> Option<Authentication> {
     }
 }
 
+/// The PIN policy for a key that is made.
+pub(super) fn pin_policy(authentication: Authentication) -> u8 {
+    match authentication {
+        Authentication::Never => 0x01,
+        Authentication::Once => 0x02,
+        Authentication::Always => 0x03,
+    }
+}
+
+/// Touch policies: 1 never, 2 always, 3 cached for 15 seconds; 0 is the default.
+fn touch(policy: u8) -> Option<Touch> {
+    match policy {
+        0x01 => Some(Touch::Never),
+        0x02 => Some(Touch::Always),
+        0x03 => Some(Touch::Cached),
+        _ => None,
+    }
+}
+
+/// The touch policy for a key that is made.
+pub(super) fn touch_policy(touch: Touch) -> u8 {
+    match touch {
+        Touch::Never => 0x01,
+        Touch::Always => 0x02,
+        Touch::Cached => 0x03,
+    }
+}
+
 /// The public key as GENERATE ASYMMETRIC KEY PAIR returns it, without its wrapping: 81 and 82 for RSA, 86 for others.
-fn public_key(algorithm: u8, content: &[u8]) -> Result<PublicKey, KeyError> {
+pub(super) fn public_key(algorithm: u8, content: &[u8]) -> Result<PublicKey, KeyError> {
     let reader = Reader::new(content);
     let element = |number| reader.expect(Tag::new(number)).map_err(|_| KeyError::Malformed);
     match algorithm {

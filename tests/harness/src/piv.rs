@@ -37,11 +37,12 @@ pub const DUMMY_AID: [u8; 8] = [0xF0, 0x43, 0x41, 0x52, 0x44, 0x45, 0x41, 0x01];
 pub struct PivOptions {
     /// Whether the card takes extended length APDUs and says so in its ATR. Otherwise: command chaining, 61XX, 6700 for extended ones.
     pub extended_length: bool,
-    /// Whether the card knows Yubico's GET VERSION, GET SERIAL, GET METADATA, RESET and SET MANAGEMENT KEY (else 6D00).
+    /// Whether the card knows Yubico's GET VERSION, GET SERIAL, GET METADATA, RESET, SET MANAGEMENT KEY, policies for
+    /// keys, the objects 5FFF00 to 5FFF0F, and from version 5.7 the deletion of keys (else 6D00).
     ///
     /// IMPORT KEY (INS FE) stays, as the card's own personalisation command.
     pub yubico_extensions: bool,
-    /// Whether the key history object 5FC10C exists (SP 800-73-4 part 1 3.3.3).
+    /// Whether the key history object 5FC10C exists before it is written (SP 800-73-4 part 1 3.3.3).
     pub key_history: bool,
     /// Whether the discovery object 7E exists (SP 800-73-4 part 1 3.3.2).
     pub discovery_object: bool,

@@ -1,5 +1,7 @@
 //! What the card adds to the commands of the PIV application, and where it refuses what the application would not.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::key_material::PrivateKey;
 use super::metadata::{KeyOrigin, Metadata};
 use super::platform::{Answer, Running};
@@ -13,6 +15,15 @@ const PUK_RETRIES: u8 = 3;
 /// The discovery object's tag (SP 800-73-4 part 1 3.3.2).
 const DISCOVERY_OBJECT: &[u8] = &[0x7E];
 
+/// The beginning of the tags of Yubico's own data objects.
+const YUBICO_OBJECTS: &[u8] = &[0x5F, 0xFF];
+
+/// The longest content of a data object that a card with Yubico's extensions takes.
+const LONGEST_OBJECT: usize = 20_000;
+
+/// Firmware from which MOVE KEY exists.
+const MOVES_KEYS: [u8; 3] = [5, 7, 0];
+
 /// The key history object's tag (SP 800-73-4 part 1 3.3.3).
 const KEY_HISTORY_OBJECT: &[u8] = &[0x5F, 0xC1, 0x0C];
 
@@ -25,6 +36,10 @@ pub(super) struct CommandLayer {
     puk_retries: u8,
     /// The content of the key history object once it has been written; the application makes up its own.
     key_history: Option<Vec<u8>>,
+    /// Yubico's own data objects 5FFF00 to 5FFF0F: the last byte of the tag and the object.
+    own_objects: BTreeMap<u8, Vec<u8>>,
+    /// References whose keys were deleted, though the application still has them.
+    deleted: BTreeSet<u8>,
 }
 
 impl CommandLayer {
@@ -36,6 +51,8 @@ impl CommandLayer {
             metadata: Metadata::default(),
             puk_retries: PUK_RETRIES,
             key_history: None,
+            own_objects: BTreeMap::new(),
+            deleted: BTreeSet::new(),
         }
     }
 
@@ -60,6 +77,7 @@ impl CommandLayer {
             (0xFD, 0x00, 0x00) if yubico => own(application, Answer::success(self.options.version.to_vec())),
             (0xF8, _, _) if yubico => own(application, Answer::success(self.serial.to_be_bytes().to_vec())),
             (0xF7, 0x00, reference) if yubico => self.get_metadata(application, reference),
+            (0xF6, to, from) if yubico && self.options.version >= MOVES_KEYS => self.move_key(application, to, from),
             (0xFB, _, _) if yubico => self.reset(application, command),
             (0xFF, _, _) if yubico => self.set_management_key(application, command),
             _ => own(application, Answer::status(status::INSTRUCTION_NOT_SUPPORTED)),
@@ -105,12 +123,27 @@ impl CommandLayer {
     }
 
     fn generate(&mut self, application: &mut dyn Running, command: &Command, reference: u8) -> Option<Answer> {
+        let template = find(&command.data, &[0xAC]).unwrap_or_default();
+        let Some(policy) = self.policy(template) else {
+            return own(application, Answer::status(status::INCORRECT_DATA));
+        };
         let answer = application.call(command)?;
         if answer.is_success() {
-            let algorithm = find(&command.data, &[0xAC, 0x80]).and_then(|value| value.first().copied());
-            self.metadata.remember(reference, algorithm.unwrap_or(0), KeyOrigin::Generated, &answer.data);
+            let algorithm = find(template, &[0x80]).and_then(|value| value.first().copied());
+            self.metadata.remember(reference, algorithm.unwrap_or(0), KeyOrigin::Generated, policy, &answer.data);
+            self.deleted.remove(&reference);
         }
         Some(answer)
+    }
+
+    /// The policies for PIN and touch among the elements of a command: AA and AB, each 00 to 03, on a card that has them.
+    fn policy(&self, elements: &[u8]) -> Option<[u8; 2]> {
+        let one = |tag| match find(elements, &[tag]) {
+            None => Some(0),
+            Some([policy @ ..=3]) if self.options.yubico_extensions => Some(*policy),
+            Some(_) => None,
+        };
+        Some([one(0xAA)?, one(0xAB)?])
     }
 
     /// IMPORT KEY in Yubico's format: the key is prepared, and the application generates it.
@@ -124,6 +157,9 @@ impl CommandLayer {
         let Some(key) = PrivateKey::from_import(algorithm, &import.data) else {
             return own(application, Answer::status(status::INCORRECT_DATA));
         };
+        let Some(policy) = self.policy(&import.data) else {
+            return own(application, Answer::status(status::INCORRECT_DATA));
+        };
         self.prepared.put(key.material());
         let template = vec![0xAC, 0x03, 0x80, 0x01, algorithm];
         let answer = application.call(&command(0x47, 0x00, reference, template));
@@ -132,8 +168,25 @@ impl CommandLayer {
         if !answer.is_success() {
             return Some(answer);
         }
-        self.metadata.remember(reference, algorithm, KeyOrigin::Imported, &answer.data);
+        self.metadata.remember(reference, algorithm, KeyOrigin::Imported, policy, &answer.data);
+        self.deleted.remove(&reference);
         Some(Answer::success(Vec::new()))
+    }
+
+    /// MOVE KEY, which deletes where P1 is FF. The application has neither: a deleted key stays there, unreachable.
+    fn move_key(&mut self, application: &mut dyn Running, to: u8, from: u8) -> Option<Answer> {
+        let probe = application.call(&command(0xDB, 0x3F, 0xFF, vec![0x5C, 0x03, 0x5F, 0xC1, 0x0C, 0x53, 0x00]))?;
+        if !probe.is_success() {
+            return Some(Answer::status(probe.status));
+        }
+        Some(Answer::status(match to {
+            0xFF if self.metadata.forget(from) => {
+                self.deleted.insert(from);
+                status::SUCCESS
+            }
+            0xFF => status::REFERENCED_DATA_NOT_FOUND,
+            _ => status::INCORRECT_P1_P2,
+        }))
     }
 
     /// GENERAL AUTHENTICATE: an algorithm that is not the key's is 6A86, a number not below the modulus 6A80.
@@ -144,6 +197,9 @@ impl CommandLayer {
         algorithm: u8,
         reference: u8,
     ) -> Option<Answer> {
+        if self.deleted.contains(&reference) {
+            return own(application, Answer::status(status::REFERENCED_DATA_NOT_FOUND));
+        }
         let Some(key) = self.metadata.key(reference) else {
             return application.call(command);
         };
@@ -169,9 +225,16 @@ impl CommandLayer {
     fn get_data(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
         let tag = find(&command.data, &[0x5C]).unwrap_or_default();
         if tag == DISCOVERY_OBJECT && !self.options.discovery_object
-            || tag == KEY_HISTORY_OBJECT && !self.options.key_history
+            || tag == KEY_HISTORY_OBJECT && !self.options.key_history && self.key_history.is_none()
         {
             return own(application, Answer::status(status::NOT_FOUND));
+        }
+        if let [0x5F, 0xFF, number @ ..=0x0F] = tag {
+            let object = self.own_objects.get(number).filter(|_| self.options.yubico_extensions);
+            return own(
+                application,
+                object.map_or(Answer::status(status::NOT_FOUND), |object| Answer::success(object.clone())),
+            );
         }
         match &self.key_history {
             Some(content) if tag == KEY_HISTORY_OBJECT => own(application, Answer::success(content.clone())),
@@ -180,12 +243,34 @@ impl CommandLayer {
     }
 
     fn put_data(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
+        let tag = find(&command.data, &[0x5C]).unwrap_or_default();
+        if command.data.len() > LONGEST_OBJECT && self.options.yubico_extensions {
+            return own(application, Answer::status(status::WRONG_LENGTH));
+        }
+        if tag.starts_with(YUBICO_OBJECTS) && self.options.yubico_extensions {
+            return self.put_own_object(application, command);
+        }
         let answer = application.call(command)?;
-        if answer.is_success() && find(&command.data, &[0x5C]) == Some(KEY_HISTORY_OBJECT) {
+        if answer.is_success() && tag == KEY_HISTORY_OBJECT {
             // 5C 03 5FC10C, then 53 with the content: the object as GET DATA gives it
             self.key_history = Some(command.data[5..].to_vec());
         }
         Some(answer)
+    }
+
+    /// One of Yubico's objects, which the application does not know: it is asked for its leave with one that it knows.
+    fn put_own_object(&mut self, application: &mut dyn Running, put: &Command) -> Option<Answer> {
+        let [0x5C, 0x03, 0x5F, 0xFF, number @ ..=0x0F, object @ ..] = put.data.as_slice() else {
+            return own(application, Answer::status(status::NOT_FOUND));
+        };
+        let leave = application.call(&command(0xDB, 0x3F, 0xFF, vec![0x5C, 0x03, 0x5F, 0xC1, 0x0C, 0x53, 0x00]))?;
+        if leave.is_success() {
+            match object {
+                [0x53, 0x00] => self.own_objects.remove(number),
+                _ => self.own_objects.insert(*number, object.to_vec()),
+            };
+        }
+        Some(leave)
     }
 
     fn get_metadata(&mut self, application: &mut dyn Running, reference: u8) -> Option<Answer> {
@@ -201,12 +286,18 @@ impl CommandLayer {
         })
     }
 
+    /// RESET: only with PIN and PUK blocked. The application asks for the PIN alone.
     fn reset(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
+        if self.puk_retries > 0 {
+            return own(application, Answer::status(status::CONDITIONS_OF_USE_NOT_SATISFIED));
+        }
         let answer = application.call(command)?;
         if answer.is_success() {
             self.metadata = Metadata::default();
             self.puk_retries = PUK_RETRIES;
             self.key_history = None;
+            self.own_objects.clear();
+            self.deleted.clear();
         }
         Some(answer)
     }

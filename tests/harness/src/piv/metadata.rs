@@ -16,6 +16,8 @@ pub(super) enum KeyOrigin {
 pub(super) struct Key {
     pub(super) algorithm: u8,
     origin: KeyOrigin,
+    /// Policies for PIN and touch as they were asked for; 0 is the default.
+    policy: [u8; 2],
     /// The inside of 7F49: 81 modulus and 82 exponent, or 86 point.
     public: Vec<u8>,
 }
@@ -51,14 +53,19 @@ impl Default for Metadata {
 
 impl Metadata {
     /// Remembers a key by the answer that GENERATE ASYMMETRIC KEY PAIR gave for it.
-    pub(super) fn remember(&mut self, reference: u8, algorithm: u8, origin: KeyOrigin, answer: &[u8]) {
+    pub(super) fn remember(&mut self, reference: u8, algorithm: u8, origin: KeyOrigin, policy: [u8; 2], answer: &[u8]) {
         // 7F49 is the only two-byte tag here: seen from its second byte it is an object 49
         let public = answer.get(1..).and_then(|inner| find(inner, &[0x49])).unwrap_or_default().to_vec();
-        self.keys.insert(reference, Key { algorithm, origin, public });
+        self.keys.insert(reference, Key { algorithm, origin, policy, public });
     }
 
     pub(super) fn key(&self, reference: u8) -> Option<&Key> {
         self.keys.get(&reference)
+    }
+
+    /// Whether there was a key, which is not known any more.
+    pub(super) fn forget(&mut self, reference: u8) -> bool {
+        self.keys.remove(&reference).is_some()
     }
 
     pub(super) fn set_management_key(&mut self, algorithm: u8, key: &[u8]) {
@@ -85,13 +92,15 @@ fn reference_data(default: bool, total: u8, left: u8) -> Vec<u8> {
 }
 
 fn asymmetric(reference: u8, key: &Key) -> Vec<u8> {
-    // PIN policy: 1 never, 2 once, 3 always
-    let policy = match reference {
-        0x9C => 3,
-        0x9E => 1,
-        _ => 2,
+    // PIN policy: 1 never, 2 once, 3 always; touch policy: 1 never
+    let pin = match (key.policy[0], reference) {
+        (0, 0x9C) => 3,
+        (0, 0x9E) => 1,
+        (0, _) => 2,
+        (asked, _) => asked,
     };
-    let mut data = vec![0x01, 1, key.algorithm, 0x02, 2, policy, 0x01, 0x03, 1, key.origin as u8, 0x04];
+    let touch = key.policy[1].max(1);
+    let mut data = vec![0x01, 1, key.algorithm, 0x02, 2, pin, touch, 0x03, 1, key.origin as u8, 0x04];
     match key.public.len() {
         length @ 0..=0x7F => data.push(length as u8),
         length @ 0x80..=0xFF => data.extend_from_slice(&[0x81, length as u8]),

@@ -27,6 +27,9 @@ pub(super) fn live(
     run(seed, guid, &prepared, |application| system.session(application, jobs, answers));
 }
 
+/// The AID of the application that each YubiKey has besides; here it is the dummy one.
+const MANAGEMENT_AID: [u8; 8] = [0xA0, 0x00, 0x00, 0x05, 0x27, 0x47, 0x11, 0x17];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Selected {
     Nothing,
@@ -108,7 +111,8 @@ impl System {
                 None => (Answer::status(status::NO_PRECISE_DIAGNOSIS), Status::Lost),
             };
         }
-        if names(&command.data, &DUMMY_AID, DUMMY_AID.len()) {
+        let management = self.options.yubico_extensions && command.data == MANAGEMENT_AID;
+        if management || names(&command.data, &DUMMY_AID, DUMMY_AID.len()) {
             self.selected = Selected::Dummy;
             // file control information with the application's name (ISO 7816-4 7.4)
             let mut information = vec![0x6F, 2 + DUMMY_AID.len() as u8, 0x84, DUMMY_AID.len() as u8];

@@ -1,0 +1,7 @@
+//! The PIV driver's write side over a virtual card.
+
+mod bench;
+mod certificates;
+mod data;
+mod keys;
+mod officer;
