@@ -12,6 +12,7 @@ mod documents;
 mod layers;
 
 mod boundary;
+mod browsers;
 mod budgets;
 mod clients;
 mod command;

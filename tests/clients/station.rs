@@ -72,8 +72,13 @@ pub struct Station {
 
 impl Station {
     pub fn new(card: Card) -> Self {
-        let mut inserted = PivCard::new(card.options());
-        let provisioned = provision(&mut inserted, &card.layout(), &Authority::default());
+        Self::with_layout(card.options(), &card.layout())
+    }
+
+    /// A bench with a card of this kind, filled according to `layout`.
+    pub fn with_layout(options: PivOptions, layout: &Layout) -> Self {
+        let mut inserted = PivCard::new(options);
+        let provisioned = provision(&mut inserted, layout, &Authority::default());
         let reader = VirtualReader::with_card(inserted);
         let bench = Bench::start(vec![(READER, reader.clone())]);
         provisioned.write_pem(bench.directory()).unwrap();
@@ -114,6 +119,11 @@ impl Station {
         let mut command = self.command(program);
         command.args(arguments);
         run(command)
+    }
+
+    /// Whether the card would do now what wants the PIN: it is asked where it is, past pcscd.
+    pub fn is_verified(&self) -> bool {
+        self.reader.transmit(&[0x00, 0x20, 0x00, 0x80]).is_ok_and(|answer| answer == [0x90, 0x00])
     }
 
     /// Tries left for the application PIN, as the card itself says: the card is taken out of the reader, asked

@@ -1,0 +1,7 @@
+//! Level 2: browsers that log in to a web page with the card.
+
+mod dialogs;
+mod firefox;
+mod firefox_cases;
+mod marionette;
+mod screenshots;
