@@ -1,15 +1,18 @@
 //! The Library: everything between C_Initialize and C_Finalize.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::card::driver::{DRIVERS, Driver};
 use crate::configuration::Configuration;
+use crate::environment;
 use crate::error::Error;
 use crate::handle::Handles;
 use crate::journal::Journal;
 use crate::log::{Level, Log};
 use crate::mechanism::plan::rejection_secret;
 use crate::pcsc::Context;
+use crate::pcsc::recorder::{Recorder, Sheet};
 use crate::pcsc::winscard::System;
 use crate::profile::Profiles;
 use crate::registry::Registry;
@@ -35,7 +38,8 @@ impl Library {
         for malformed in ignored {
             log.line(Level::Calls, format_args!("reader profile ignored: {malformed}"));
         }
-        Self::with_profiles(Box::new(System::new()), configuration, log, DRIVERS, profiles, Journal::of_user())
+        let context = recorded(Box::new(System::new()), &log);
+        Self::with_profiles(context, configuration, log, DRIVERS, profiles, Journal::of_user())
     }
 
     /// A Library over any PC/SC context and drivers, with the built-in reader profiles and
@@ -132,5 +136,17 @@ impl Library {
             self.registry.refresh()?;
             self.registry.slots()
         })
+    }
+}
+
+/// The same context, recorded where `CARDEA_TRANSCRIPT` names a file that can be made.
+fn recorded(context: Box<dyn Context>, log: &Log) -> Box<dyn Context> {
+    let Some(path) = environment::variable("CARDEA_TRANSCRIPT").map(PathBuf::from) else { return context };
+    match Sheet::create(&path) {
+        Ok(sheet) => Box::new(Recorder::new(context, sheet)),
+        Err(error) => {
+            log.line(Level::Calls, format_args!("no transcript is written to {}: {error}", path.display()));
+            context
+        }
     }
 }

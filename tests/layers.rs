@@ -14,6 +14,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &[
             "card",
             "configuration",
+            "environment",
             "error",
             "handle",
             "journal",

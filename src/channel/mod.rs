@@ -7,6 +7,8 @@ pub mod limits;
 pub mod logical;
 mod trace;
 
+use std::ops::Range;
+
 use cardea_apdu::{Command, Response, StatusWord, cla};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -167,12 +169,19 @@ impl<'t> Channel<'t> {
         let bytes = bytes.map_err(|_| ChannelError::Command)?;
         trace::command(self.log, self.reader, command);
         self.commands += 1;
+        self.transaction.conceal(secret_part(command, form), command.is_secret_response());
         let answer =
             self.transaction.transmit(&bytes).inspect_err(|error| trace::failure(self.log, self.reader, *error))?;
         let response = Response::parse(&answer).map_err(|_| ChannelError::Malformed)?;
         trace::response(self.log, self.reader, command, &response);
         Ok(response)
     }
+}
+
+/// Where the secret data of an encoded command are: after the header and Lc (ISO 7816-4 5.1).
+fn secret_part(command: &Command, form: Form) -> Option<Range<usize>> {
+    let start = if form == Form::Short { 5 } else { 7 };
+    command.is_secret_command().then(|| start..start + command.data_bytes().len())
 }
 
 /// The same command with the expected length that the card asked for.

@@ -1,10 +1,15 @@
 //! Floor 1, the link: what PC/SC offers, as three small traits.
 //!
-//! `winscard` implements them over pcsc-lite; tests implement them over virtual readers in process.
+//! `winscard` implements them over pcsc-lite, `recorder` writes down what goes through another, `replay` plays that back;
+//! tests implement them over virtual readers in process.
 
 pub mod part10;
+pub mod recorder;
+pub mod replay;
+pub mod transcript;
 pub mod winscard;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -154,6 +159,9 @@ pub struct Begun<'c> {
 
 /// A transaction: all card commands happen inside one.
 pub trait Transaction {
+    /// Says which bytes of the next command are secret, and whether its answer is: for those who write down what goes
+    /// through, and nobody else.
+    fn conceal(&mut self, _command: Option<Range<usize>>, _response: bool) {}
     /// Sends a command APDU and returns the response APDU, status word included.
     fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, LinkError>;
     /// Sends a control code to the reader driver.

@@ -8,4 +8,5 @@ mod listing;
 mod pins;
 mod registration;
 mod signatures;
+mod transcripts;
 mod usage;

@@ -25,5 +25,6 @@ mod removal;
 mod session_objects;
 mod sessions;
 mod slot_events;
+mod transcripts;
 mod unknown_cards;
 mod volatile_objects;

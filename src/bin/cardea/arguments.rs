@@ -1,8 +1,10 @@
 //! The command line: what is common to all subcommands, and their list.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 
-use crate::{certificate, decrypt, info, list, pin, register, sign, verify, watch};
+use crate::{certificate, decrypt, info, list, pin, register, sign, trace, verify, watch};
 
 /// Use and look after smartcards and USB tokens.
 ///
@@ -15,6 +17,10 @@ pub(crate) struct Arguments {
     /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    /// Answer from a transcript of `cardea trace` instead of readers and cards
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) replay: Option<PathBuf>,
 
     #[command(subcommand)]
     pub(crate) subcommand: Subcommand,
@@ -47,6 +53,8 @@ pub(crate) enum Subcommand {
     Register(register::Arguments),
     /// Take away what `register` has written, and nothing else
     Unregister(register::Undo),
+    /// Record what goes between host and card, without secrets
+    Trace(trace::Arguments),
     /// Print a line whenever a card or a reader comes or goes
     Watch(watch::Arguments),
 }

@@ -1,27 +1,53 @@
 //! The Library, as the command uses it, and the reasons for which a card cannot be used.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use cardea_pkcs11::card::driver::DRIVERS;
+use cardea_pkcs11::configuration::Configuration;
 use cardea_pkcs11::error::Error;
+use cardea_pkcs11::journal::Journal;
 use cardea_pkcs11::library::Library;
+use cardea_pkcs11::log::Log;
+use cardea_pkcs11::pcsc::recorder::{Recorder, Sheet};
+use cardea_pkcs11::pcsc::replay::Replay;
 use cardea_pkcs11::pcsc::winscard::System;
 use cardea_pkcs11::pcsc::{Context, LinkError, ShareMode};
+use cardea_pkcs11::profile::Profiles;
 use cardea_pkcs11::slot::Slot;
 
 use crate::arguments::Arguments;
-use crate::failure::{Failure, held, no_service};
+use crate::failure::{Exit, Failure, held, no_service};
 
 /// All readers and cards there are.
 pub(crate) struct Cards {
     library: Library,
-    /// PC/SC itself, to ask it why something failed.
-    system: System,
+    /// PC/SC itself, or what stands for it, to ask it why something failed.
+    system: Box<dyn Context>,
 }
 
 impl Cards {
-    /// The readers of this machine.
-    pub(crate) fn open(_arguments: &Arguments) -> Result<Self, Failure> {
-        Ok(Self { library: Library::initialize()?, system: System::new() })
+    /// The readers of this machine, or those of a transcript.
+    pub(crate) fn open(arguments: &Arguments) -> Result<Self, Failure> {
+        let Some(path) = &arguments.replay else {
+            return Ok(Self { library: Library::initialize()?, system: Box::new(System::new()) });
+        };
+        let replay = replay(path)?;
+        Ok(Self { library: over(Box::new(replay.clone()), Journal::nowhere())?, system: Box::new(replay) })
+    }
+
+    /// The same, with a transcript of all that is done.
+    pub(crate) fn recorded(arguments: &Arguments, path: &Path) -> Result<Self, Failure> {
+        let sheet = Sheet::create(path).map_err(|error| Failure::from(error).of(&path.to_string_lossy()))?;
+        let (context, system): (Box<dyn Context>, Box<dyn Context>) = match &arguments.replay {
+            Some(path) => {
+                let replay = replay(path)?;
+                (Box::new(replay.clone()), Box::new(replay))
+            }
+            None => (Box::new(System::new()), Box::new(System::new())),
+        };
+        let recorder = Box::new(Recorder::new(context, sheet));
+        Ok(Self { library: over(recorder, Journal::of_user())?, system })
     }
 
     /// The Library.
@@ -68,4 +94,17 @@ impl Drop for Cards {
     fn drop(&mut self) {
         self.library.finalize();
     }
+}
+
+fn replay(path: &Path) -> Result<Replay, Failure> {
+    let name = path.to_string_lossy();
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::from(error).of(&name))?;
+    Replay::new(&text).map_err(|error| Failure::new(Exit::Failure, error.to_string()).of(&name))
+}
+
+fn over(context: Box<dyn Context>, journal: Journal) -> Result<Library, Failure> {
+    let log = Log::from_environment();
+    let configuration = Configuration::load(&log);
+    let (profiles, _) = Profiles::load(&Profiles::folders());
+    Ok(Library::with_profiles(context, configuration, log, DRIVERS, profiles, journal)?)
 }

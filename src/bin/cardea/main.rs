@@ -26,6 +26,7 @@ mod register;
 mod request;
 mod scheme;
 mod sign;
+mod trace;
 mod uri;
 mod verify;
 mod watch;
@@ -70,6 +71,7 @@ fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
         Subcommand::Decrypt(decrypt) => decrypt::run(decrypt, arguments, output),
         Subcommand::Register(register) => register::run(register, output),
         Subcommand::Unregister(undo) => register::undo(undo, output),
+        Subcommand::Trace(trace) => trace::run(trace, arguments, output),
         Subcommand::Watch(watch) => watch::run(watch, arguments, output),
     }
 }
