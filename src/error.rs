@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::card::CardError;
 use crate::channel::ChannelError;
+use crate::channel::pin_pad::EntryError;
 use crate::pcsc::LinkError;
 
 macro_rules! errors {
@@ -132,6 +133,23 @@ impl From<ChannelError> for Error {
     }
 }
 
+/// A PIN entry that ended on the reader.
+///
+/// Cancel key and timeout are the device's ways to end an entry on the protected path, which is what
+/// CKR_FUNCTION_CANCELED stands for (PKCS#11 3.2 section 5.1.1). New PINs that differ make a new PIN that is none,
+/// CKR_PIN_INVALID; too few or too many digits have a code of their own. C_Login, C_SetPIN and C_InitPIN list what they
+/// can meet of these.
+impl From<EntryError> for Error {
+    fn from(error: EntryError) -> Self {
+        match error {
+            EntryError::TimedOut | EntryError::Cancelled => Self::FunctionCanceled,
+            EntryError::NewPinsDiffer => Self::PinInvalid,
+            EntryError::Length => Self::PinLenRange,
+            EntryError::Refused => Self::DeviceError,
+        }
+    }
+}
+
 impl From<CardError> for Error {
     fn from(error: CardError) -> Self {
         match error {
@@ -140,6 +158,7 @@ impl From<CardError> for Error {
             CardError::NotSupported => Self::FunctionNotSupported,
             CardError::PinIncorrect { .. } | CardError::KeyRefused => Self::PinIncorrect,
             CardError::PinBlocked => Self::PinLocked,
+            CardError::Entry(entry) => entry.into(),
             CardError::PinLength => Self::PinLenRange,
             CardError::PinInvalid => Self::PinInvalid,
             CardError::SecurityStatus => Self::UserNotLoggedIn,

@@ -52,7 +52,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("object", &["card", "error", "handle", "mechanism", "secret"]),
     ("mechanism", &["card", "error", "secret"]),
     ("card", &["channel", "secret"]),
-    ("channel", &["log", "pcsc", "profile"]),
+    ("channel", &["log", "pcsc", "profile", "secret"]),
     ("pcsc", &[]),
     ("profile", &["environment"]),
     ("configuration", &["environment", "log"]),

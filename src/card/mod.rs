@@ -17,6 +17,7 @@ mod x509;
 
 use thiserror::Error;
 
+use crate::channel::pin_pad::{EntryError, PinCommand};
 use crate::channel::{Channel, ChannelError};
 use crate::secret::{Pin, SecretBytes};
 use cardea_apdu::StatusWord;
@@ -61,6 +62,9 @@ pub enum CardError {
     /// The reference data are blocked (6983).
     #[error("PIN blocked")]
     PinBlocked,
+    /// The reader's PIN pad has not asked the card.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
     /// The length of the PIN is outside what the card takes; nothing was sent.
     #[error("PIN length out of range")]
     PinLength,
@@ -91,6 +95,17 @@ pub enum Role {
     User,
     /// The security officer (`CKU_SO`).
     SecurityOfficer,
+}
+
+/// What a PIN that is typed on the reader is for.
+#[derive(Clone, Copy)]
+pub enum PinUse<'a> {
+    /// It is verified.
+    Verify(Role),
+    /// It is replaced by another, typed after it.
+    Change(Role),
+    /// The user's PIN is set and its counter with it, proved by unblocking reference data: these, or typed ones.
+    Reset(Option<&'a Pin>),
 }
 
 /// What one PIN accepts, and how it stands.
@@ -341,6 +356,15 @@ pub trait CardApplication: Send {
     /// Sets a new user PIN and its counter, proved by the unblocking reference data.
     fn reset_retry_counter(&mut self, _: &mut Channel<'_>, _unblocking: &Pin, _new: &Pin) -> Result<(), CardError> {
         Err(CardError::NotSupported)
+    }
+    /// The command that the reader's PIN pad completes for `purpose`, without any I/O; `NotSupported` where the card has
+    /// none, or none that a pad could complete.
+    fn pin_command(&self, _purpose: PinUse<'_>) -> Result<PinCommand, CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// What the card means by a status word other than 9000 in answer to such a command.
+    fn pin_refusal(&self, instruction: u8, status: StatusWord) -> CardError {
+        command::meaning(instruction, status)
     }
     /// Drops the verified state of both roles on the card. `NotSupported` where only a reset does.
     fn log_out(&mut self, _: &mut Channel<'_>) -> Result<(), CardError> {

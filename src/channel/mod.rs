@@ -5,6 +5,7 @@
 
 pub mod limits;
 pub mod logical;
+pub mod pin_pad;
 mod trace;
 
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! What a command looks like in the log: header and lengths always, bytes only where they are no secret.
 
-use cardea_apdu::{Command, Response};
+use cardea_apdu::{Command, Response, StatusWord};
 
 use crate::log::{Level, Log};
 use crate::pcsc::LinkError;
@@ -28,6 +28,16 @@ pub(super) fn response(log: &Log, reader: &str, command: &Command, response: &Re
 /// A command that got no answer.
 pub(super) fn failure(log: &Log, reader: &str, error: LinkError) {
     log.line(Level::Trace, format_args!("[{reader}] ! {error}"));
+}
+
+/// A command that the reader's user completes. Its data field may hold what the host knows of a secret.
+pub(super) fn entry(log: &Log, reader: &str, header: &[u8; 4]) {
+    log.line(Level::Trace, format_args!("[{reader}] > {} <entered on the reader>", hex::encode_upper(header)));
+}
+
+/// The answer to it.
+pub(super) fn entered(log: &Log, reader: &str, status: StatusWord) {
+    log.line(Level::Trace, format_args!("[{reader}] < - {status}"));
 }
 
 fn shown(bytes: &[u8], secret: bool) -> String {

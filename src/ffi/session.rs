@@ -65,7 +65,7 @@ pub(super) fn info(library: &Library, session: CK_SESSION_HANDLE, info: Pointer<
 
 /// C_SessionCancel (3.0 5.6.5).
 pub(super) fn cancel(library: &Library, session: CK_SESSION_HANDLE, flags: CK_FLAGS) -> Result<()> {
-    in_session(library, session, || Ok(()), |session, ()| session.cancel(number(flags)).map(drop))
+    in_session(library, session, || Ok(()), |session, ()| session.cancel_all(number(flags)))
 }
 
 /// C_GetOperationState (5.6.6).

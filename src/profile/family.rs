@@ -89,6 +89,8 @@ pub enum Ability {
     PinVerify,
     /// PIN modification on the reader's own keys.
     PinModify,
+    /// PINs that the host sends: a reader with a filter passes on none but those typed on its own keys.
+    HostPin,
     /// USB autosuspend.
     Autosuspend,
     /// Powering a card off and on again.

@@ -18,7 +18,7 @@ pub mod verify;
 mod volatile;
 pub mod wrap;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use cryptoki_sys::CKA_ALLOWED_MECHANISMS;
@@ -43,6 +43,8 @@ pub struct Session {
     generation: u64,
     read_write: bool,
     closed: AtomicBool,
+    /// How often somebody wanted PIN entries of this session to end.
+    cancellations: AtomicU64,
     /// Held by the call that closes it.
     closing: Mutex<()>,
     /// Held while an operation of this session runs; order: session, card, registry.
@@ -66,7 +68,8 @@ impl Session {
     /// A session that `slot` knows already.
     pub fn new(handle: u64, slot: Arc<Slot>, generation: u64, read_write: bool) -> Self {
         let (closed, closing) = (AtomicBool::new(false), Mutex::new(()));
-        Self { handle, slot, generation, read_write, closed, closing, operations: Arc::default() }
+        let cancellations = AtomicU64::new(0);
+        Self { handle, slot, generation, read_write, closed, cancellations, closing, operations: Arc::default() }
     }
 
     /// Its handle.

@@ -15,7 +15,8 @@ use crate::mechanism::plan::{DecryptPlan, EncryptPlan, RecoverPlan, SignPlan, Ve
 use crate::mechanism::symmetric::{Decryptor, Encryptor, Mac};
 use crate::object::session_object::User;
 use crate::object::{Content, Object};
-use crate::secret::{Pin, SecretBytes};
+use crate::secret::SecretBytes;
+use crate::token::login::Proof;
 
 /// What a function that returns bytes gives its caller (PKCS#11 3.2 section 5.2).
 pub enum Answer {
@@ -104,15 +105,16 @@ pub(super) enum Progress {
 /// A private key on the card in use by one operation.
 pub(super) struct KeyInUse {
     object: Arc<Object>,
-    /// PIN of a context-specific login for this operation. It is kept until the operation ends because a
-    /// key with CKA_ALWAYS_AUTHENTICATE wants VERIFY directly before, and another program may come in between.
-    pub(super) context: Option<Pin>,
+    identity: Arc<()>,
+    /// Context-specific login for this operation. It is kept until the operation ends because a key with
+    /// CKA_ALWAYS_AUTHENTICATE wants VERIFY directly before, and another program may come in between.
+    pub(super) context: Option<Proof>,
 }
 
 impl KeyInUse {
     /// The private key in `object`.
     pub(super) fn new(object: Arc<Object>) -> Result<Self, Error> {
-        let in_use = Self { object, context: None };
+        let in_use = Self { object, identity: Arc::default(), context: None };
         in_use.key()?;
         Ok(in_use)
     }
@@ -122,6 +124,11 @@ impl KeyInUse {
             Content::PrivateKey(key) => Ok(key),
             _ => Err(Error::KeyTypeInconsistent),
         }
+    }
+
+    /// Tells this use of a key apart from others; hold it as long as that matters.
+    pub(super) fn identity(&self) -> Arc<()> {
+        Arc::clone(&self.identity)
     }
 
     /// Whether the key is there for logged-in users only.

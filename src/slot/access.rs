@@ -6,11 +6,13 @@ use super::channels::Channels;
 use super::security::SecurityEpoch;
 use crate::card::driver::Found;
 use crate::card::key::KeyKind;
-use crate::card::{CardApplication, CardError, Description};
+use crate::card::{CardApplication, CardError, Description, PinUse, Role};
 use crate::channel::logical::{self, BASIC};
+use crate::channel::pin_pad::Pad;
 use crate::channel::{Channel, ChannelError};
 use crate::pcsc::LinkError;
 use crate::token::Facilities;
+use crate::token::login::PinPath;
 
 /// The card inside a transaction, seen from one application.
 pub struct CardAccess<'a, 't> {
@@ -28,6 +30,7 @@ pub struct CardAccess<'a, 't> {
     logged_in: bool,
     /// SELECT commands of this transaction.
     selections: u32,
+    pad: Pad,
 }
 
 impl<'a, 't> CardAccess<'a, 't> {
@@ -53,6 +56,7 @@ impl<'a, 't> CardAccess<'a, 't> {
             certain,
             logged_in: false,
             selections: 0,
+            pad: Pad::default(),
         }
     }
 
@@ -66,6 +70,37 @@ impl<'a, 't> CardAccess<'a, 't> {
         self.description.take()
     }
 
+    /// Gives it the reader's PIN pad.
+    pub fn set_pad(&mut self, pad: Pad) {
+        self.pad = pad;
+    }
+
+    /// Whether the reader's PIN pad can complete the application's command for `purpose`; without any I/O.
+    pub fn pad_serves(&self, purpose: PinUse<'_>) -> bool {
+        self.application.pin_command(purpose).is_ok_and(|command| self.pad.serves(&command))
+    }
+
+    /// How the user's PIN can reach the card. A reader that keeps PINs back and has no usable pad is tried all the same.
+    fn pin_path(&self) -> PinPath {
+        let protected = self.pad_serves(PinUse::Verify(Role::User));
+        PinPath { protected, exclusive: protected && self.pad.is_exclusive() }
+    }
+
+    /// Lets the reader's user type what `purpose` needs, with certainty about the selection. `cancelled` is looked at
+    /// meanwhile, where the reader permits that.
+    pub fn enter_pin(&mut self, purpose: PinUse<'_>, cancelled: &dyn Fn() -> bool) -> Result<(), CardError> {
+        let pad = self.pad;
+        self.certainly(|application, channel| {
+            let command = application.pin_command(purpose)?;
+            if !pad.serves(&command) {
+                return Err(CardError::NotSupported);
+            }
+            let status = channel.enter_pin(&pad, &command, cancelled)??;
+            let refused = || application.pin_refusal(command.instruction(), status);
+            if status.is_success() { Ok(()) } else { Err(refused()) }
+        })
+    }
+
     /// What the application makes and takes; costs no card command once it was described.
     pub fn facilities(&self) -> Facilities {
         let store = self.application.store();
@@ -74,6 +109,7 @@ impl<'a, 't> CardAccess<'a, 't> {
             store,
             abilities: store.generate.iter().filter_map(abilities).collect(),
             readiness: self.application.readiness(),
+            pin_path: self.pin_path(),
         }
     }
 

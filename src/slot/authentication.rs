@@ -13,25 +13,31 @@ use crate::token::login::Login;
 impl Slot {
     /// C_Login for the user or the security officer.
     pub fn log_in(&self, generation: u64, role: Role, pin: Pin) -> Result<(), Error> {
+        self.judge_path(generation)?;
         self.judge_login(generation, role)?;
         self.judge_length(generation, role, &pin)?;
         self.with_card(generation, |access| {
             // Another thread may have logged in while this one waited for the card.
             self.judge_login(generation, role)?;
             self.verify_on(access, generation, role, &pin)?;
-            let (epoch, uses) = (self.epoch(), self.reader().uses());
-            self.with_state(generation, |state| {
-                // A read-only session may have been opened while the card was busy.
-                if role == Role::SecurityOfficer && state.sessions.values().any(|session| !session.read_write) {
-                    return Err(Error::SessionReadOnlyExists);
-                }
-                state.login = match role {
-                    Role::User => Login::User { epoch, uses },
-                    Role::SecurityOfficer => Login::SecurityOfficer { epoch, pin: Arc::new(pin) },
-                };
-                Ok(())
-            })?
+            self.remember_login(generation, role, Some(pin))
         })
+    }
+
+    /// The card said yes. `None` stands for a PIN that was typed on the reader.
+    pub(super) fn remember_login(&self, generation: u64, role: Role, pin: Option<Pin>) -> Result<(), Error> {
+        let (epoch, uses) = (self.epoch(), self.reader().uses());
+        self.with_state(generation, |state| {
+            // A read-only session may have been opened while the card was busy.
+            if role == Role::SecurityOfficer && state.sessions.values().any(|session| !session.read_write) {
+                return Err(Error::SessionReadOnlyExists);
+            }
+            state.login = match role {
+                Role::User => Login::User { epoch, uses },
+                Role::SecurityOfficer => Login::SecurityOfficer { epoch, pin: pin.map(Arc::new) },
+            };
+            Ok(())
+        })?
     }
 
     /// C_Login with CKU_CONTEXT_SPECIFIC: proves the PIN for one operation, without changing the login state.
@@ -39,6 +45,7 @@ impl Slot {
         if self.role(generation)? != Some(Role::User) {
             return Err(Error::UserNotLoggedIn);
         }
+        self.judge_path(generation)?;
         self.judge_length(generation, Role::User, pin)?;
         self.with_card(generation, |access| self.verify_on(access, generation, Role::User, pin))
     }
@@ -79,6 +86,7 @@ impl Slot {
 
     /// C_SetPIN: replaces the PIN of whoever the session's state speaks for.
     pub fn change_pin(&self, generation: u64, old: &Pin, new: &Pin) -> Result<(), Error> {
+        self.judge_path(generation)?;
         let login = self.role(generation)?;
         let role = login.unwrap_or(Role::User);
         self.judge_length(generation, role, old)?;
@@ -87,12 +95,12 @@ impl Slot {
             self.guard_against(access, generation, role, old)?;
             let outcome =
                 access.certainly(|application, channel| application.change_reference_data(channel, role, old, new));
-            self.note(generation, role, old, &outcome)?;
+            self.note(generation, role, Some(old), &outcome)?;
             outcome?;
             self.guard.lock().forget(role);
             match login {
                 Some(Role::User) => Ok(()),
-                Some(Role::SecurityOfficer) => self.remember_officer(generation, new),
+                Some(Role::SecurityOfficer) => self.remember_officer(generation, Some(new)),
                 None => {
                     // The card may count the change as a login, which nobody asked for. The PIN is changed even
                     // where this fails; then it is made up for when the last session closes.
@@ -105,17 +113,19 @@ impl Slot {
 
     /// C_InitPIN: sets the user's PIN by the security officer's.
     pub fn init_pin(&self, generation: u64, new: &Pin) -> Result<(), Error> {
+        self.judge_path(generation)?;
         self.judge_length(generation, Role::User, new)?;
         let now = self.epoch();
         let officer = self.with_state(generation, |state| match (state.role(now), &state.login) {
-            (Some(Role::SecurityOfficer), Login::SecurityOfficer { pin, .. }) => Some(Arc::clone(pin)),
+            (Some(Role::SecurityOfficer), Login::SecurityOfficer { pin, .. }) => Some(pin.clone()),
             _ => None,
         })?;
-        let officer = officer.ok_or(Error::UserNotLoggedIn)?;
+        // Where the reader asks for the officer's PIN, it asks for the new one as well.
+        let officer = officer.ok_or(Error::UserNotLoggedIn)?.ok_or(Error::ArgumentsBad)?;
         self.with_card(generation, |access| {
             let outcome =
                 access.certainly(|application, channel| application.reset_retry_counter(channel, &officer, new));
-            self.note(generation, Role::SecurityOfficer, &officer, &outcome)?;
+            self.note(generation, Role::SecurityOfficer, Some(&officer), &outcome)?;
             outcome?;
             self.guard.lock().forget(Role::User);
             self.with_state(generation, |state| state.user.succeeded())
@@ -132,7 +142,7 @@ impl Slot {
     ) -> Result<(), Error> {
         self.guard_against(access, generation, role, pin)?;
         let outcome = access.certainly(|application, channel| application.verify(channel, role, pin));
-        self.note(generation, role, pin, &outcome)?;
+        self.note(generation, role, Some(pin), &outcome)?;
         Ok(outcome?)
     }
 
@@ -161,7 +171,13 @@ impl Slot {
         }
     }
 
-    fn note(&self, generation: u64, role: Role, pin: &Pin, outcome: &Result<(), CardError>) -> Result<(), Error> {
+    pub(super) fn note(
+        &self,
+        generation: u64,
+        role: Role,
+        pin: Option<&Pin>,
+        outcome: &Result<(), CardError>,
+    ) -> Result<(), Error> {
         self.guard.lock().note(&self.common.guard_key, role, pin, outcome);
         let resets = self.reader().security().resets();
         self.with_state(generation, |state| {
@@ -180,7 +196,7 @@ impl Slot {
     }
 
     /// With certainty about the selection: this too is a VERIFY, and another application's must not get it.
-    fn log_out_on(&self, access: &mut CardAccess<'_, '_>, generation: u64) -> Result<(), Error> {
+    pub(super) fn log_out_on(&self, access: &mut CardAccess<'_, '_>, generation: u64) -> Result<(), Error> {
         match access.certainly(|application, channel| application.log_out(channel)) {
             Err(CardError::NotSupported) => self.reset_owed.store(true, Ordering::Release),
             result => result?,
@@ -188,13 +204,13 @@ impl Slot {
         self.with_state(generation, |state| state.verified = None)
     }
 
-    fn remember_officer(&self, generation: u64, new: &Pin) -> Result<(), Error> {
-        let pin = Arc::new(Pin::new(new.expose()));
+    pub(super) fn remember_officer(&self, generation: u64, new: Option<&Pin>) -> Result<(), Error> {
+        let pin = new.map(|new| Arc::new(Pin::new(new.expose())));
         let epoch = self.epoch();
         self.with_state(generation, |state| state.login = Login::SecurityOfficer { epoch, pin })
     }
 
-    fn judge_login(&self, generation: u64, role: Role) -> Result<(), Error> {
+    pub(super) fn judge_login(&self, generation: u64, role: Role) -> Result<(), Error> {
         match self.role(generation)? {
             Some(present) if present == role => return Err(Error::UserAlreadyLoggedIn),
             Some(_) => return Err(Error::UserAnotherAlreadyLoggedIn),
@@ -203,6 +219,11 @@ impl Slot {
         let read_only =
             self.with_state(generation, |state| state.sessions.values().any(|session| !session.read_write))?;
         if role == Role::SecurityOfficer && read_only { Err(Error::SessionReadOnlyExists) } else { Ok(()) }
+    }
+
+    /// Refuses a PIN from the host where the reader takes none but those typed on its keys.
+    fn judge_path(&self, generation: u64) -> Result<(), Error> {
+        if self.pin_path(generation)?.exclusive { Err(Error::ArgumentsBad) } else { Ok(()) }
     }
 
     /// A PIN that the card cannot take never reaches it.

@@ -7,6 +7,8 @@ use crate::mechanism::table::{MechanismRow, Supported, token_mechanisms};
 use crate::object::Content;
 use crate::token::Facilities;
 
+/// CKF_PROTECTED_AUTHENTICATION_PATH.
+const PROTECTED_AUTHENTICATION_PATH: u64 = 0x100;
 /// CKF_RNG.
 const HAS_RNG: u64 = 0x1;
 /// CKF_LOGIN_REQUIRED.
@@ -119,6 +121,9 @@ impl Slot {
             flags |= RESTORE_KEY_NOT_NEEDED | DUAL_CRYPTO_OPERATIONS;
             if description.random {
                 flags |= HAS_RNG;
+            }
+            if state.facilities.pin_path.protected {
+                flags |= PROTECTED_AUTHENTICATION_PATH;
             }
             for (role, bits) in [(Role::User, USER_PIN), (Role::SecurityOfficer, SO_PIN)] {
                 let counter = state.counter(role);

@@ -6,6 +6,7 @@ mod channels;
 pub mod eject;
 pub mod event;
 pub mod info;
+pub mod pin_pad;
 pub mod reader;
 pub mod security;
 mod volatile;
@@ -24,7 +25,7 @@ use crate::journal::Journal;
 use crate::mechanism::plan::RejectionSecret;
 use crate::object::Object;
 use crate::object::set::ObjectSet;
-use crate::secret::Pin;
+use crate::token::login::Proof;
 use crate::token::pin::{GuardKey, PinGuard};
 use crate::token::{OpenSession, TokenState};
 use access::CardAccess;
@@ -228,15 +229,15 @@ impl Slot {
         })
     }
 
-    /// Uses a private key on the card. `context` is the PIN of a context-specific login for this very operation.
+    /// Uses a private key on the card. `context` is the context-specific login for this very operation.
     ///
     /// A key that wants its PIN immediately before is used directly after the login's VERIFY; where somebody
-    /// came in between, VERIFY and the operation are sent again in one transaction.
+    /// came in between, VERIFY and the operation are sent again in one transaction, if the host knows the PIN.
     pub fn with_key<R>(
         &self,
         generation: u64,
         key: &PrivateKey,
-        context: Option<&Pin>,
+        context: Option<&Proof>,
         mut work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>,
     ) -> Result<R, Error> {
         let authorized = match key.authentication {
@@ -254,7 +255,9 @@ impl Slot {
                 return Err(Error::UserNotLoggedIn);
             }
             let result = match (access.probably(&mut work), context) {
-                (Err(CardError::SecurityStatus), Some(pin)) => self
+                // It is this operation's login that is lost, and perhaps no other.
+                (Err(CardError::SecurityStatus), Some(Proof::Entered)) => return Err(Error::UserNotLoggedIn),
+                (Err(CardError::SecurityStatus), Some(Proof::Pin(pin))) => self
                     .verify_on(access, generation, Role::User, pin)
                     .and_then(|()| access.certainly(&mut work).map_err(Error::from)),
                 (result, _) => result.map_err(Error::from),

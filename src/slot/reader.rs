@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use crate::card::CardError;
 use crate::card::driver::{Driver, Found, Identified, identify};
 use crate::channel::limits::{Limits, speaks_t1};
+use crate::channel::pin_pad::Pad;
 use crate::channel::{Channel, ChannelError, logical};
 use crate::configuration::EjectPolicy;
 use crate::error::Error;
@@ -93,6 +94,7 @@ struct Card {
     limits: Limits,
     /// What it announces of itself.
     capabilities: Capabilities,
+    pad: Pad,
     /// None where nobody knows the card.
     applications: Vec<Found>,
     departure: Departure,
@@ -265,7 +267,7 @@ impl Reader {
         let Ok(mut connection) = self.surroundings.context.connect(&self.name, ShareMode::Direct) else {
             return Properties::default();
         };
-        let properties = connection.begin().map(|mut begun| part10::properties(&mut *begun.transaction));
+        let properties = connection.begin().map(|mut begun| part10::announced(&mut *begun.transaction).0);
         // Nothing was done that could be left undone.
         let _ = connection.disconnect(Disposition::Leave);
         properties.unwrap_or_default()
@@ -445,7 +447,7 @@ impl Reader {
         let mut capabilities = atr
             .as_ref()
             .map_or_else(Capabilities::default, |atr| Capabilities::from_historical(atr.historical_bytes()));
-        let properties = part10::properties(transaction);
+        let (properties, pad) = part10::announced(transaction);
         let profile = self.profile(&properties);
         let t1 = atr.as_ref().is_some_and(speaks_t1);
         let mut limits = Limits::announced(&capabilities, &properties).within(profile, t1);
@@ -469,7 +471,19 @@ impl Reader {
         }
         let (atr, departure) = (bytes.to_vec(), Departure::of(profile));
         let family = profile.map(|profile| profile.family.clone().into_owned());
-        Ok((Card { limits, capabilities, applications, departure, atr, properties, family }, certain))
+        Ok((
+            Card {
+                limits,
+                capabilities,
+                pad: Pad::new(pad, profile),
+                applications,
+                departure,
+                atr,
+                properties,
+                family,
+            },
+            certain,
+        ))
     }
 
     /// The first transaction identifies the card and goes on with `work`, so that nobody selects anything in between.
@@ -504,6 +518,7 @@ impl Reader {
         let wanted = found.application.wants_channel() && logical::are_announced(&card.capabilities) && self.is_held();
         let offer = wanted.then_some(card.capabilities);
         let mut access = CardAccess::new(found, channel, &self.security, (channels, index), offer, certain);
+        access.set_pad(card.pad);
         let result = work(&mut access);
         // The result stands whatever the end says: a reset or removal is met by the next transaction.
         let _ = transaction.end(Disposition::Leave);

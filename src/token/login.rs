@@ -26,8 +26,9 @@ pub enum Login {
         /// Security epoch of the verification.
         epoch: u64,
         /// Unblocking reference data. Cards such as PIV keep no "officer is logged in" state, so that each
-        /// administrative command has to prove them again; wiped at logout.
-        pin: Arc<Pin>,
+        /// administrative command has to prove them again; wiped at logout. `None` where they were typed on the
+        /// reader, which asks for them again.
+        pin: Option<Arc<Pin>>,
     },
 }
 
@@ -48,6 +49,23 @@ impl Login {
     pub fn is_followed_by(&self, next: u64) -> bool {
         matches!(self, Self::User { uses, .. } if uses.checked_add(1) == Some(next))
     }
+}
+
+/// A context-specific login, kept until its operation ends.
+pub enum Proof {
+    /// By a PIN from the host, which can be proved again where another program came in between.
+    Pin(Pin),
+    /// On the reader's PIN pad, which asks for a PIN at C_Login and at no other time.
+    Entered,
+}
+
+/// How a token's PIN can reach the card; the same for one insertion.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PinPath {
+    /// The reader's PIN pad can ask for the user's PIN (CKF_PROTECTED_AUTHENTICATION_PATH).
+    pub protected: bool,
+    /// There is no other way: the reader keeps back PINs that the host sends.
+    pub exclusive: bool,
 }
 
 /// `CKS_*`, without its number.

@@ -12,7 +12,7 @@ use crate::card::{Abilities, Description, PinDescription, Readiness, Role};
 use crate::object::Object;
 use crate::object::session_object::SessionObjects;
 use crate::object::set::ObjectSet;
-use login::Login;
+use login::{Login, PinPath};
 
 /// Tries that a PIN has after a success, where the card does not say.
 const USUAL_RETRIES: u8 = 3;
@@ -34,6 +34,8 @@ pub struct Facilities {
     pub abilities: Vec<(KeyKind, Abilities)>,
     /// What of it is ready for use.
     pub readiness: Readiness,
+    /// How the user's PIN can reach it.
+    pub pin_path: PinPath,
 }
 
 /// Everything that belongs to one insertion of the card; replaced by a fresh one at the next.

@@ -71,13 +71,13 @@ impl PinGuard {
         Ok(true)
     }
 
-    /// Takes note of what the card said to a PIN.
-    pub fn note(&mut self, key: &GuardKey, role: Role, pin: &Pin, outcome: &Result<(), CardError>) {
+    /// Takes note of what the card said to a PIN; `None` stands for one typed on the reader, which nobody here knows.
+    pub fn note(&mut self, key: &GuardKey, role: Role, pin: Option<&Pin>, outcome: &Result<(), CardError>) {
         let counter = self.counter(role);
         match outcome {
             Ok(()) => *counter = Counter::default(),
             Err(CardError::PinIncorrect { retries }) => {
-                counter.refused.extend(key.fingerprint(pin));
+                counter.refused.extend(pin.and_then(|pin| key.fingerprint(pin)));
                 counter.left_at = *retries;
             }
             Err(_) => {}
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_refused_pin_is_not_sent_again_while_the_counter_stands() {
         let mut guard = PinGuard::default();
-        guard.note(&key(), Role::User, &pin("111111"), &REFUSED);
+        guard.note(&key(), Role::User, Some(&pin("111111")), &REFUSED);
         for _ in 0..1_000 {
             assert_eq!(guard.refuses(&key(), Role::User, &pin("111111"), || Ok(Some(2))), Ok(true));
         }
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_counter_that_went_up_makes_a_refused_pin_worth_a_try() {
         let mut guard = PinGuard::default();
-        guard.note(&key(), Role::User, &pin("111111"), &REFUSED);
+        guard.note(&key(), Role::User, Some(&pin("111111")), &REFUSED);
         assert_eq!(guard.refuses(&key(), Role::User, &pin("111111"), || Ok(Some(1))), Ok(true));
         assert_eq!(guard.refuses(&key(), Role::User, &pin("111111"), || Ok(Some(3))), Ok(false));
     }
@@ -136,17 +136,26 @@ mod tests {
     #[test]
     fn a_card_that_does_not_tell_its_counter_keeps_the_refusal() {
         let mut guard = PinGuard::default();
-        guard.note(&key(), Role::User, &pin("111111"), &Err(CardError::PinIncorrect { retries: None }));
+        guard.note(&key(), Role::User, Some(&pin("111111")), &Err(CardError::PinIncorrect { retries: None }));
         assert_eq!(guard.refuses(&key(), Role::User, &pin("111111"), || Ok(None)), Ok(true));
         guard.forget(Role::User);
         assert_eq!(guard.refuses(&key(), Role::User, &pin("111111"), || Ok(None)), Ok(false));
     }
 
     #[test]
+    fn a_wrong_pin_that_was_typed_on_the_reader_excuses_no_other() {
+        let mut guard = PinGuard::default();
+        guard.note(&key(), Role::User, Some(&pin("111111")), &REFUSED);
+        guard.note(&key(), Role::User, None, &Err(CardError::PinIncorrect { retries: Some(1) }));
+        assert_eq!(guard.refuses(&key(), Role::User, &pin("111111"), || Ok(Some(1))), Ok(true));
+        assert_eq!(guard.refuses(&key(), Role::User, &pin("111111"), || Ok(Some(2))), Ok(false));
+    }
+
+    #[test]
     fn several_refused_pins_are_remembered_at_once() {
         let mut guard = PinGuard::default();
-        guard.note(&key(), Role::User, &pin("111111"), &REFUSED);
-        guard.note(&key(), Role::User, &pin("222222"), &Err(CardError::PinIncorrect { retries: Some(1) }));
+        guard.note(&key(), Role::User, Some(&pin("111111")), &REFUSED);
+        guard.note(&key(), Role::User, Some(&pin("222222")), &Err(CardError::PinIncorrect { retries: Some(1) }));
         assert_eq!(guard.refuses(&key(), Role::User, &pin("111111"), || Ok(Some(1))), Ok(true));
         assert_eq!(guard.refuses(&key(), Role::User, &pin("222222"), || Ok(Some(1))), Ok(true));
     }

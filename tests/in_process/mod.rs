@@ -19,6 +19,7 @@ mod myeid;
 mod panics;
 mod parallel;
 mod pin_guard;
+mod pin_pad;
 mod piv;
 mod private_keys;
 mod removal;

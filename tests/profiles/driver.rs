@@ -57,7 +57,12 @@ impl Driver {
         let size = if features & (EXTENDED_APDU | TPDU) == 0 { 0 } else { 0x1_0000 };
         let UsbId { vendor, product } = interface.id;
         Told {
-            properties: Properties { max_apdu_data_size: Some(size), vendor: Some(vendor), product: Some(product) },
+            properties: Properties {
+                max_apdu_data_size: Some(size),
+                vendor: Some(vendor),
+                product: Some(product),
+                ..Properties::default()
+            },
             pin_support,
         }
     }

@@ -29,9 +29,10 @@ use super::pkcs15::{Application, Path};
 use super::secret_key::{CipherMode, Direction, SecretKey};
 use super::{
     Abilities, CardApplication, CardError, CardObject, DataReference, DecipherScheme, Description, KeyReference,
-    PrivateKey, Role, SignatureScheme,
+    PinUse, PrivateKey, Role, SignatureScheme,
 };
 use crate::channel::Channel;
+use crate::channel::pin_pad::PinCommand;
 use crate::secret::{Pin, SecretBytes};
 use card_information::{Capabilities, Information, NAME, Version};
 use directory::Head;
@@ -255,6 +256,10 @@ impl CardApplication for MyEid {
 
     fn reset_retry_counter(&mut self, channel: &mut Channel<'_>, unblocking: &Pin, new: &Pin) -> Result<(), CardError> {
         self.pins.unblock(channel, unblocking, new)
+    }
+
+    fn pin_command(&self, purpose: PinUse<'_>) -> Result<PinCommand, CardError> {
+        self.pins.command(purpose)
     }
 
     fn log_out(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {

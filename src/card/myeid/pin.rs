@@ -5,10 +5,11 @@
 
 use zeroize::Zeroizing;
 
-use crate::card::command::{INS_VERIFY, verification};
+use crate::card::command::{INS_CHANGE_REFERENCE_DATA, INS_RESET_RETRY_COUNTER, INS_VERIFY, verification};
 use crate::card::pkcs15::{Common, Listing, PinEntry, PinFlags, PinType, entries};
-use crate::card::{CardError, PinDescription, Role};
+use crate::card::{CardError, PinDescription, PinUse, Role};
 use crate::channel::Channel;
+use crate::channel::pin_pad::PinCommand;
 use crate::secret::{Pin, SecretBytes};
 use cardea_apdu::Command;
 
@@ -100,6 +101,25 @@ impl Pins {
         let entry = self.of(role)?;
         let (old, new) = (reference_data(entry, old)?, reference_data(entry, new)?);
         verification::change_reference_data(channel, entry.reference(), &old, &new)
+    }
+
+    /// The command that a PIN pad completes.
+    pub(super) fn command(&self, purpose: PinUse<'_>) -> Result<PinCommand, CardError> {
+        let entry = match purpose {
+            PinUse::Verify(role) | PinUse::Change(role) => self.of(role)?,
+            PinUse::Reset(_) => &self.user,
+        };
+        let header = |instruction| [0x00, instruction, 0x00, entry.reference()];
+        let format = entry.format().ok_or(CardError::NotSupported)?;
+        let PinDescription { min_length, max_length, .. } = entry.description();
+        let digits = (min_length, max_length);
+        match purpose {
+            PinUse::Verify(_) => PinCommand::verify(header(INS_VERIFY), format, digits),
+            PinUse::Change(_) => PinCommand::change(header(INS_CHANGE_REFERENCE_DATA), format, digits),
+            // The pad can ask for the PUK, which is not what the officer logs in with.
+            PinUse::Reset(_) => PinCommand::change(header(INS_RESET_RETRY_COUNTER), format, digits),
+        }
+        .ok_or(CardError::NotSupported)
     }
 
     /// RESET RETRY COUNTER of the user's PIN by its PUK.

@@ -28,19 +28,21 @@ mod yubikey;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cardea_apdu::tlv::Reader;
-use cardea_apdu::{Atr, Tag};
+use cardea_apdu::{Atr, StatusWord, Tag};
 
-use super::command::selection;
+use super::command::{meaning, selection};
 use super::key::PublicKey;
 use super::new_key::{NewKey, PrivateValue, Storage, StoreAbilities};
 use super::new_object::{Change, NewCertificate, NewData};
 use super::{
     CardApplication, CardError, CardObject, Certificate, Data, DataReference, DecipherScheme, Description,
-    KeyReference, PrivateKey, Role, SignatureScheme,
+    KeyReference, PinUse, PrivateKey, Role, SignatureScheme,
 };
 use crate::channel::Channel;
+use crate::channel::pin_pad::PinCommand;
 use crate::secret::{Pin, SecretBytes};
 use discovery::Discovery;
+use management::Officer;
 use yubikey::{Maker, Version};
 
 /// The application's AID without its version, by which it is selected (SP 800-73-4 part 1 2.2).
@@ -357,6 +359,26 @@ impl CardApplication for Piv {
             return Err(CardError::NotSupported);
         }
         self.set_user_pin(channel, unblocking, new)
+    }
+
+    /// The PUK cannot be proved on a pad: that would be a change, to whatever is typed.
+    fn pin_command(&self, purpose: PinUse<'_>) -> Result<PinCommand, CardError> {
+        match purpose {
+            PinUse::Verify(Role::User) => pin::command(pin::Command::Verify(self.pin_reference())),
+            PinUse::Verify(Role::SecurityOfficer) => Err(CardError::NotSupported),
+            PinUse::Change(Role::User) => pin::command(pin::Command::Change(self.pin_reference())),
+            PinUse::Change(Role::SecurityOfficer) => pin::command(pin::Command::Change(pin::PUK)),
+            PinUse::Reset(_) if self.pin_reference() == pin::GLOBAL_PIN => Err(CardError::NotSupported),
+            PinUse::Reset(officer) => match officer.map(Officer::of).transpose()? {
+                Some(Officer::Puk(puk)) => pin::command(pin::Command::Reset(Some(puk))),
+                // The management key resets nothing; the pad can ask for the PUK.
+                Some(Officer::Key(_)) | None => pin::command(pin::Command::Reset(None)),
+            },
+        }
+    }
+
+    fn pin_refusal(&self, instruction: u8, status: StatusWord) -> CardError {
+        pin::refusal(instruction, meaning(instruction, status))
     }
 
     /// VERIFY with P1 = FF; YubiKeys without it forget the PIN when another application is selected, and so does each

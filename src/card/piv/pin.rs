@@ -2,9 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use crate::card::command::verification;
+use crate::card::command::{INS_CHANGE_REFERENCE_DATA, INS_RESET_RETRY_COUNTER, INS_VERIFY, verification};
 use crate::card::{CardError, PinDescription};
 use crate::channel::Channel;
+use crate::channel::pin_pad::{PinCommand, PinFormat};
 use crate::secret::{Pin, SecretBytes};
 
 /// Global PIN.
@@ -39,10 +40,41 @@ pub(super) fn padded(pin: &Pin) -> Result<SecretBytes, CardError> {
 ///
 /// A card that refuses the form of a PIN (6A80) has not counted a try: it is an incorrect PIN of unknown cost.
 pub(super) fn verify(channel: &mut Channel<'_>, reference: u8, pin: &Pin) -> Result<(), CardError> {
-    verification::verify(channel, reference, padded(pin)?).map_err(|error| match old_quirks(error) {
-        CardError::PinInvalid => CardError::PinIncorrect { retries: None },
+    verification::verify(channel, reference, padded(pin)?).map_err(|error| refusal(INS_VERIFY, error))
+}
+
+/// A command that a PIN pad completes.
+pub(super) enum Command<'a> {
+    /// VERIFY of a reference.
+    Verify(u8),
+    /// CHANGE REFERENCE DATA of a reference.
+    Change(u8),
+    /// RESET RETRY COUNTER of the application PIN, with this PUK or one that is typed.
+    Reset(Option<&'a Pin>),
+}
+
+/// The commands of SP 800-73-4 part 2 3.2.1 to 3.2.3 with room for PINs.
+pub(super) fn command(command: Command<'_>) -> Result<PinCommand, CardError> {
+    let format = PinFormat::PaddedAscii { size: LONGEST, padding: PADDING };
+    let digits = (SHORTEST, LONGEST);
+    let header = |instruction, reference| [0x00, instruction, 0x00, reference];
+    match command {
+        Command::Verify(reference) => PinCommand::verify(header(INS_VERIFY, reference), format, digits),
+        Command::Change(reference) => PinCommand::change(header(INS_CHANGE_REFERENCE_DATA, reference), format, digits),
+        Command::Reset(None) => PinCommand::change(header(INS_RESET_RETRY_COUNTER, APPLICATION_PIN), format, digits),
+        Command::Reset(Some(puk)) => {
+            PinCommand::set(header(INS_RESET_RETRY_COUNTER, APPLICATION_PIN), format, digits, &padded(puk)?)
+        }
+    }
+    .ok_or(CardError::NotSupported)
+}
+
+/// What a refusal means beyond ISO 7816-4.
+pub(super) fn refusal(instruction: u8, error: CardError) -> CardError {
+    match old_quirks(error) {
+        CardError::PinInvalid if instruction == INS_VERIFY => CardError::PinIncorrect { retries: None },
         error => error,
-    })
+    }
 }
 
 /// Proves the PUK, which has no VERIFY (SP 800-73-4 part 2 3.2.1 takes PINs only), by changing it to itself.

@@ -10,12 +10,15 @@ use super::flags::PinFlags;
 use super::object::{Common, Entry, EntryError, Parts, SubClass, assemble};
 use super::path::Path;
 use crate::card::{CardError, PinDescription};
+use crate::channel::pin_pad::PinFormat;
 use crate::secret::{Pin, SecretBytes};
 
 /// `pinReference [0]`.
 const REFERENCE: Tag = context(0);
 /// Longest reference data of a command.
 const STORED_MAX: usize = 255;
+/// Bytes of an ISO 9564-1 block.
+const ISO_9564_BLOCK: usize = 8;
 /// First nibble of ISO 9564-1 format 2 (format 1 has a transaction field that cards do not use).
 const ISO_9564_CONTROL: u8 = 0x20;
 
@@ -127,6 +130,19 @@ impl PinEntry {
             max_length: self.longest(),
             retries: None,
             max_retries: None,
+        }
+    }
+
+    /// How a PIN pad writes this PIN; `None` for forms that pads do not have.
+    pub fn format(&self) -> Option<PinFormat> {
+        let padded = self.flags.contains(PinFlags::NEEDS_PADDING) && self.stored_length > 0;
+        let (size, padding) = (bounded(self.stored_length), self.pad.unwrap_or(0x00));
+        match self.kind {
+            PinType::AsciiNumeric | PinType::Utf8 if padded => Some(PinFormat::PaddedAscii { size, padding }),
+            PinType::AsciiNumeric | PinType::Utf8 => Some(PinFormat::Ascii),
+            PinType::Bcd if padded => Some(PinFormat::Bcd { size, padding }),
+            PinType::Iso9564 if size == ISO_9564_BLOCK => Some(PinFormat::Iso9564),
+            PinType::Bcd | PinType::Iso9564 | PinType::HalfNibbleBcd | PinType::Other(_) => None,
         }
     }
 

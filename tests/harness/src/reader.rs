@@ -18,7 +18,6 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use cardea_virtual_reader::protocol::PowerAction;
@@ -345,10 +344,14 @@ impl VirtualReader {
         let mut state = self.idle();
         match state.control(code, data)? {
             Control::Answer(answer) => Ok(answer),
-            Control::Command { command, delay } => {
+            Control::Entry { outcome, delay } => {
+                let tenure = state.tenure;
+                let state = self.wait(state, delay);
+                if state.tenure != tenure {
+                    return Err(state.ready().err().unwrap_or(Failure::Communication));
+                }
                 drop(state);
-                thread::sleep(delay);
-                self.transmit(&command)
+                outcome.map_or_else(|status| Ok(status.to_vec()), |command| self.transmit(&command))
             }
         }
     }
@@ -401,12 +404,17 @@ impl VirtualReader {
     }
 
     /// Lets latency and the delays among `actions` pass, or less if the card is pulled meanwhile.
-    fn pass<'a>(&'a self, mut state: MutexGuard<'a, State>, actions: &[Action]) -> MutexGuard<'a, State> {
+    fn pass<'a>(&'a self, state: MutexGuard<'a, State>, actions: &[Action]) -> MutexGuard<'a, State> {
         let delays = actions.iter().map(|action| match action {
             Action::Delay(delay) => *delay,
             _ => Duration::ZERO,
         });
         let time = state.latency + delays.sum::<Duration>();
+        self.wait(state, time)
+    }
+
+    /// Is busy for `time`, or less if the card is pulled meanwhile.
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>, time: Duration) -> MutexGuard<'a, State> {
         if time.is_zero() {
             return state;
         }

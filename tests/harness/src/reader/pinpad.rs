@@ -2,8 +2,20 @@
 //! described, and hands on nothing but the card's status word.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+/// `FEATURE_VERIFY_PIN_START`.
+pub(super) const VERIFY_PIN_START: u8 = 0x01;
+/// `FEATURE_VERIFY_PIN_FINISH`.
+pub(super) const VERIFY_PIN_FINISH: u8 = 0x02;
+/// `FEATURE_MODIFY_PIN_START`.
+pub(super) const MODIFY_PIN_START: u8 = 0x03;
+/// `FEATURE_MODIFY_PIN_FINISH`.
+pub(super) const MODIFY_PIN_FINISH: u8 = 0x04;
+/// `FEATURE_GET_KEY_PRESSED`.
+pub(super) const GET_KEY_PRESSED: u8 = 0x05;
+/// `FEATURE_ABORT`.
+pub(super) const ABORT: u8 = 0x0B;
 /// `FEATURE_VERIFY_PIN_DIRECT`.
 pub(super) const VERIFY_PIN_DIRECT: u8 = 0x06;
 /// `FEATURE_MODIFY_PIN_DIRECT`.
@@ -23,7 +35,7 @@ const WRONG_LENGTH: Status = [0x64, 0x03];
 const BAD_PARAMETER: Status = [0x6B, 0x80];
 
 /// What the reader answers in the card's place.
-type Status = [u8; 2];
+pub(super) type Status = [u8; 2];
 
 /// What the user does when the PIN pad asks for a PIN.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,20 +51,55 @@ pub enum Key {
 /// A PIN pad and its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinPad {
-    /// What the user does at each prompt, in turn; nothing when this is empty.
+    /// What the user does at each prompt, in turn.
     pub user: VecDeque<Key>,
-    /// How long the user takes at each prompt.
+    /// What the user types when `user` is empty; without it, nothing.
+    pub habit: Option<String>,
+    /// How long the user takes at each prompt, to do nothing too.
     pub delay: Duration,
+    /// Whether one control code does all (`FEATURE_VERIFY_PIN_DIRECT`, `FEATURE_MODIFY_PIN_DIRECT`).
+    pub direct: bool,
+    /// Whether entries can be started and finished (`FEATURE_…_PIN_START`, `FEATURE_…_PIN_FINISH`,
+    /// `FEATURE_GET_KEY_PRESSED`).
+    pub pairs: bool,
+    /// Whether a started entry can be aborted (`FEATURE_ABORT`).
+    pub aborts: bool,
     /// Shortest PIN the reader takes (`bMinPINSize`).
     pub min_length: u8,
     /// Longest PIN the reader takes (`bMaxPINSize`).
     pub max_length: u8,
-    /// Whether the reader can change PINs (`FEATURE_MODIFY_PIN_DIRECT`).
+    /// Whether the reader can change PINs.
     pub modifies: bool,
     /// Lines of the display in the upper byte, characters per line in the lower one (`wLcdLayout`); 0 without display.
     pub display: u16,
     /// How often the reader has asked for a PIN.
     pub prompts: u32,
+    /// The structures that the host has sent.
+    pub structures: Vec<Vec<u8>>,
+}
+
+/// An entry that was started.
+pub(super) struct Entry {
+    /// The command, or the answer in the card's place.
+    pub(super) outcome: Result<Vec<u8>, Status>,
+    pub(super) until: Instant,
+}
+
+impl Entry {
+    /// The host ends it.
+    pub(super) fn abort(&mut self) {
+        (self.outcome, self.until) = (Err(CANCELLED), Instant::now());
+    }
+
+    /// The answer to `FEATURE_GET_KEY_PRESSED` (part 10 2.5.5).
+    pub(super) fn key(&self) -> u8 {
+        match self.outcome {
+            _ if Instant::now() < self.until => 0x00,
+            Err(TIMED_OUT) => 0x0E,
+            Err(CANCELLED) => 0x1B,
+            _ => 0x0D,
+        }
+    }
 }
 
 impl PinPad {
@@ -61,21 +108,42 @@ impl PinPad {
     pub fn typing(pins: &[&str]) -> Self {
         Self {
             user: pins.iter().map(|pin| Key::Digits((*pin).to_owned())).collect(),
+            habit: None,
             delay: Duration::ZERO,
+            direct: true,
+            pairs: false,
+            aborts: false,
             min_length: 4,
             max_length: 12,
             modifies: true,
             display: 0,
             prompts: 0,
+            structures: Vec::new(),
         }
+    }
+
+    /// A PIN pad whose user types `pin` at every prompt.
+    #[must_use]
+    pub fn of(pin: &str) -> Self {
+        Self { habit: Some(pin.to_owned()), ..Self::typing(&[]) }
+    }
+
+    /// The same with another user.
+    #[must_use]
+    pub fn with_user(self, user: impl IntoIterator<Item = Key>) -> Self {
+        Self { user: user.into_iter().collect(), ..self }
     }
 
     /// The features that the PIN pad adds to the reader's.
     pub(super) fn features(&self) -> Vec<u8> {
-        let mut features = vec![VERIFY_PIN_DIRECT, IFD_PIN_PROPERTIES];
-        if self.modifies {
-            features.push(MODIFY_PIN_DIRECT);
-        }
+        let mut features = Vec::new();
+        let mut add = |present, some: &[u8]| features.extend(some.iter().filter(|_| present));
+        add(self.direct, &[VERIFY_PIN_DIRECT]);
+        add(true, &[IFD_PIN_PROPERTIES]);
+        add(self.direct && self.modifies, &[MODIFY_PIN_DIRECT]);
+        add(self.pairs, &[VERIFY_PIN_START, VERIFY_PIN_FINISH, GET_KEY_PRESSED]);
+        add(self.pairs && self.modifies, &[MODIFY_PIN_START, MODIFY_PIN_FINISH]);
+        add(self.aborts, &[ABORT]);
         features
     }
 
@@ -92,6 +160,7 @@ impl PinPad {
 
     /// Asks the user for what a `PIN_VERIFY_STRUCTURE` needs; the command, or the answer in the card's place.
     pub(super) fn verify(&mut self, structure: &[u8]) -> Result<Vec<u8>, Status> {
+        self.structures.push(structure.to_vec());
         let request = VerifyRequest::parse(structure).ok_or(BAD_PARAMETER)?;
         let pin = self.ask(&request.block)?;
         request.block.command(&request.template, &[(0, &pin)])
@@ -99,6 +168,7 @@ impl PinPad {
 
     /// The same for a `PIN_MODIFY_STRUCTURE`: old PIN, new PIN, new PIN again, as far as the structure wants them.
     pub(super) fn modify(&mut self, structure: &[u8]) -> Result<Vec<u8>, Status> {
+        self.structures.push(structure.to_vec());
         let request = ModifyRequest::parse(structure).ok_or(BAD_PARAMETER)?;
         if !self.modifies {
             return Err(BAD_PARAMETER);
@@ -118,7 +188,7 @@ impl PinPad {
     /// One prompt: the digits, or the answer in the card's place.
     fn ask(&mut self, block: &Block) -> Result<String, Status> {
         self.prompts += 1;
-        let digits = match self.user.pop_front() {
+        let digits = match self.user.pop_front().or_else(|| self.habit.clone().map(Key::Digits)) {
             Some(Key::Digits(digits)) => digits,
             Some(Key::Cancel) => return Err(CANCELLED),
             Some(Key::Nothing) | None => return Err(TIMED_OUT),

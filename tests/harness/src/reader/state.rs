@@ -1,12 +1,12 @@
 //! What a reader knows: its card, where that is, and what it has been told to do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cardea_virtual_reader::protocol::{PowerAction, TAG_IFD_ATR, TAG_IFD_POLLING_THREAD_WITH_TIMEOUT};
 
 use super::fault::Faults;
 use super::log::{Event, Log};
-use super::pinpad::{IFD_PIN_PROPERTIES, MODIFY_PIN_DIRECT, PinPad, VERIFY_PIN_DIRECT};
+use super::pinpad::{self, Entry, IFD_PIN_PROPERTIES, PinPad, Status};
 use super::properties::feature_code;
 use super::{Failure, GET_FEATURE_REQUEST, GET_TLV_PROPERTIES, Properties};
 use crate::card::VirtualCard;
@@ -22,8 +22,8 @@ const SCARD_ATTR_ICC_INTERFACE_STATUS: u32 = 0x0009_0301;
 pub(super) enum Control {
     /// An answer of the reader itself.
     Answer(Vec<u8>),
-    /// A command whose response is the answer, after the time that the user took.
-    Command { command: Vec<u8>, delay: Duration },
+    /// After the time that the user takes, a command whose response is the answer, or an answer in the card's place.
+    Entry { outcome: Result<Vec<u8>, Status>, delay: Duration },
 }
 
 /// The state of one reader.
@@ -41,6 +41,8 @@ pub(super) struct State {
     pub(super) latency: Duration,
     pub(super) properties: Properties,
     pub(super) pin_pad: Option<PinPad>,
+    /// Started on the PIN pad and not finished.
+    pub(super) entry: Option<Entry>,
     pub(super) faults: Faults,
     pub(super) log: Log,
 }
@@ -58,6 +60,7 @@ impl State {
             latency: Duration::ZERO,
             properties,
             pin_pad: None,
+            entry: None,
             faults: Faults::default(),
             log: Log::new(),
         }
@@ -152,8 +155,14 @@ impl State {
     }
 
     pub(super) fn control(&mut self, code: u32, data: &[u8]) -> Result<Control, Failure> {
-        const VERIFY: u32 = feature_code(VERIFY_PIN_DIRECT);
-        const MODIFY: u32 = feature_code(MODIFY_PIN_DIRECT);
+        const VERIFY: u32 = feature_code(pinpad::VERIFY_PIN_DIRECT);
+        const MODIFY: u32 = feature_code(pinpad::MODIFY_PIN_DIRECT);
+        const START_VERIFY: u32 = feature_code(pinpad::VERIFY_PIN_START);
+        const START_MODIFY: u32 = feature_code(pinpad::MODIFY_PIN_START);
+        const FINISH_VERIFY: u32 = feature_code(pinpad::VERIFY_PIN_FINISH);
+        const FINISH_MODIFY: u32 = feature_code(pinpad::MODIFY_PIN_FINISH);
+        const KEY: u32 = feature_code(pinpad::GET_KEY_PRESSED);
+        const ABORT: u32 = feature_code(pinpad::ABORT);
         const PIN_PROPERTIES: u32 = feature_code(IFD_PIN_PROPERTIES);
         if !self.plugged {
             return Err(Failure::NoReader);
@@ -168,21 +177,47 @@ impl State {
                 Ok(Control::Answer([pad, self.properties.tlv()].concat()))
             }
             (PIN_PROPERTIES, Some(pad)) => Ok(Control::Answer(pad.pin_properties())),
-            (VERIFY, Some(_)) => self.enter_pin(|pad| pad.verify(data)),
-            (MODIFY, Some(pad)) if pad.modifies => self.enter_pin(|pad| pad.modify(data)),
+            (VERIFY, Some(pad)) if pad.direct => self.enter_pin(|pad| pad.verify(data)),
+            (MODIFY, Some(pad)) if pad.direct && pad.modifies => self.enter_pin(|pad| pad.modify(data)),
+            (START_VERIFY, Some(pad)) if pad.pairs => self.start(|pad| pad.verify(data)),
+            (START_MODIFY, Some(pad)) if pad.pairs && pad.modifies => self.start(|pad| pad.modify(data)),
+            (FINISH_VERIFY | FINISH_MODIFY, Some(pad)) if pad.pairs => self.finish(),
+            (KEY, Some(pad)) if pad.pairs => {
+                self.ready()?;
+                Ok(Control::Answer(vec![self.entry.as_ref().map_or(0x40, Entry::key)]))
+            }
+            (ABORT, Some(pad)) if pad.aborts => {
+                if let Some(entry) = &mut self.entry {
+                    entry.abort();
+                }
+                Ok(Control::Answer(Vec::new()))
+            }
             _ => Err(Failure::Unsupported),
         }
     }
 
-    /// Lets the user of the PIN pad act; a status word of the reader's own is an answer like the card's.
-    fn enter_pin(&mut self, entry: impl FnOnce(&mut PinPad) -> Result<Vec<u8>, [u8; 2]>) -> Result<Control, Failure> {
+    /// Lets the user of the PIN pad act: what comes of it, and how long it takes.
+    fn enter_pin(&mut self, entry: impl FnOnce(&mut PinPad) -> Result<Vec<u8>, Status>) -> Result<Control, Failure> {
         self.ready()?;
         let pad = self.pin_pad.as_mut().ok_or(Failure::Unsupported)?;
         let before = pad.prompts;
-        Ok(match entry(pad) {
-            Ok(command) => Control::Command { command, delay: pad.delay * (pad.prompts - before) },
-            Err(status) => Control::Answer(status.to_vec()),
-        })
+        let outcome = entry(pad);
+        Ok(Control::Entry { outcome, delay: pad.delay * (pad.prompts - before) })
+    }
+
+    /// Does the same while the host goes on.
+    fn start(&mut self, entry: impl FnOnce(&mut PinPad) -> Result<Vec<u8>, Status>) -> Result<Control, Failure> {
+        if let Control::Entry { outcome, delay } = self.enter_pin(entry)? {
+            self.entry = Some(Entry { outcome, until: Instant::now() + delay });
+        }
+        Ok(Control::Answer(Vec::new()))
+    }
+
+    /// The end of what was started.
+    fn finish(&mut self) -> Result<Control, Failure> {
+        self.ready()?;
+        let Entry { outcome, until } = self.entry.take().ok_or(Failure::Communication)?;
+        Ok(Control::Entry { outcome, delay: until.saturating_duration_since(Instant::now()) })
     }
 
     pub(super) fn attribute(&self, tag: u32) -> Result<Vec<u8>, Failure> {
