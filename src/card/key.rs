@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod encoding;
+mod private;
 mod signature;
 
 use p256::elliptic_curve::sec1::ToSec1Point as _;

@@ -17,8 +17,9 @@ mod x509;
 
 use thiserror::Error;
 
+pub use crate::channel::Channel;
+use crate::channel::ChannelError;
 use crate::channel::pin_pad::{EntryError, PinCommand};
-use crate::channel::{Channel, ChannelError};
 use crate::secret::{Pin, SecretBytes};
 use cardea_apdu::StatusWord;
 use key::{KeyKind, PublicKey};

@@ -2,6 +2,7 @@
 //!
 //! Blocks are byte strings as long as the modulus, k bytes. The private operation is the card's.
 
+pub mod components;
 pub mod oaep;
 pub mod pkcs1;
 pub mod pss;

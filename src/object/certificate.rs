@@ -32,6 +32,11 @@ pub(super) fn object(token: &str, certificate: &Certificate) -> Object {
     Object::new(parsed(attributes, &certificate.der), Content::Plain)
 }
 
+/// The subject of a certificate, DER Name; empty where it cannot be parsed.
+pub(super) fn subject(der: &[u8]) -> Vec<u8> {
+    parsed(Attributes::default(), der).shown(CKA_SUBJECT).unwrap_or_default().to_vec()
+}
+
 /// Adds what is inside the certificate; a certificate that cannot be parsed is shown with empty names, as it is.
 pub(super) fn parsed(attributes: Attributes, der: &[u8]) -> Attributes {
     let certificate = x509_cert::Certificate::from_der(der).ok();

@@ -61,6 +61,11 @@ impl Object {
         Self { attributes, content: Arc::clone(&self.content) }
     }
 
+    /// The same object with this CKA_VALUE.
+    pub fn with_value(&self, value: &[u8]) -> Self {
+        self.with_attributes(self.attributes.clone().bytes(CKA_VALUE, value))
+    }
+
     /// Its attributes.
     pub fn attributes(&self) -> &Attributes {
         &self.attributes

@@ -17,6 +17,15 @@ pub struct Creator {
 }
 
 impl Creator {
+    /// Whether a template asks for an object on the token, which takes a session that may write.
+    pub fn lasting(self, template: &Template) -> Result<bool, Error> {
+        match template.boolean(CKA_TOKEN)? {
+            Some(true) if self.read_write => Ok(true),
+            Some(true) => Err(Error::SessionReadOnly),
+            _ => Ok(false),
+        }
+    }
+
     /// Objects made here live in their session. On the token they would need a session that may write, and a token
     /// that can.
     pub(super) fn session_object(self, template: &Template) -> Result<(), Error> {

@@ -166,6 +166,7 @@ impl SessionObjects {
 fn volatile(object: &Object) -> Option<KeyReference> {
     match object.content() {
         Content::CardSecret(key) if key.storage == Storage::Volatile => Some(key.reference),
+        Content::PrivateKey(key) if key.storage == Storage::Volatile => Some(key.reference),
         _ => None,
     }
 }

@@ -15,6 +15,11 @@ impl Template {
         Self(attributes)
     }
 
+    /// A template of one attribute.
+    pub fn one(attribute: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Self {
+        Self(vec![(attribute, SecretBytes::new(value.to_vec()))])
+    }
+
     /// Whether `object` has every attribute with the value given; an empty template matches everything.
     pub fn matches(&self, object: &Object) -> bool {
         self.0.iter().all(|(attribute, value)| object.attributes().equals(*attribute, value))

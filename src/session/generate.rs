@@ -1,10 +1,10 @@
-//! C_GenerateKey on the host, C_GenerateKeyPair (PKCS#11 3.2 section 5.18). No driver here generates keys yet.
+//! C_GenerateKey and C_GenerateKeyPair (PKCS#11 3.2 section 5.18).
 
 use std::sync::Arc;
 
-use cryptoki_sys::CKA_VALUE_LEN;
+use cryptoki_sys::{CKA_KEY_TYPE, CKA_VALUE_LEN, CKK_AES, CKK_GENERIC_SECRET};
 
-use super::{Session, volatile};
+use super::{Session, card_private, card_secret};
 use crate::error::Error;
 use crate::mechanism::symmetric::SecretKind;
 use crate::mechanism::{Mechanism, random, table};
@@ -12,16 +12,21 @@ use crate::object::secret_key::{self, Origin, Wish};
 use crate::object::template::Template;
 use crate::secret::LockedBytes;
 
-/// C_GenerateKey: a secret key of this session, on the host or in the card's volatile memory. A key that is to be sensitive and not extractable belongs
-/// on a token, and is refused where that has no such memory (`TemplateInconsistent`).
+/// C_GenerateKey: a secret key on the card, or of this session on the host. A key that is to be sensitive and not
+/// extractable belongs on a card, and is refused where that has no memory for it (`TemplateInconsistent`).
 pub fn key(session: &Session, mechanism: Mechanism, template: Template) -> Result<u64, Error> {
     session.with_operations(|_| {
         let Mechanism::Generate(kind) = mechanism else { return Err(Error::MechanismInvalid) };
-        if kind == SecretKind::Aes
-            && let Some(length) = template.ulong(CKA_VALUE_LEN)?.and_then(|length| usize::try_from(length).ok())
-            && let Some(new) = volatile::wish(session, &template, length)?
+        let key_type = if kind == SecretKind::Aes { CKK_AES } else { CKK_GENERIC_SECRET };
+        let same = template.ulong(CKA_KEY_TYPE)?.is_none_or(|given| given == key_type);
+        if let Some(length) = template.ulong(CKA_VALUE_LEN)?.and_then(|length| usize::try_from(length).ok())
+            && same
+            && let Some(new) = card_secret::wish(session, &template, key_type, length)?
         {
-            return volatile::create(session, &new, LockedBytes::filled(length, random::fill)?.expose());
+            return match card_secret::generate(session, &new)? {
+                Some(key) => Ok(key),
+                None => card_secret::create(session, &new, LockedBytes::filled(length, random::fill)?.expose()),
+            };
         }
         let wish = Wish::generated(&template, kind, session.creator()?)?;
         let value = LockedBytes::filled(wish.length.unwrap_or(0), random::fill)?;
@@ -33,10 +38,12 @@ pub fn key(session: &Session, mechanism: Mechanism, template: Template) -> Resul
 /// C_GenerateKeyPair.
 pub fn key_pair(
     session: &Session,
-    _mechanism: Mechanism,
+    mechanism: Mechanism,
     public: Template,
     private: Template,
 ) -> Result<(u64, u64), Error> {
-    session.with_operations(|_| public.consistent().and_then(|()| private.consistent()))?;
-    Err(Error::FunctionNotSupported)
+    session.with_operations(|_| {
+        let Mechanism::GeneratePair(pair) = mechanism else { return Err(Error::MechanismInvalid) };
+        card_private::generate(session, pair, &public, &private)
+    })
 }

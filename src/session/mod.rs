@@ -1,6 +1,8 @@
 //! Floor 4, sessions: what an application does with a token, one file per kind of operation.
 
 mod card_cipher;
+mod card_private;
+mod card_secret;
 pub mod decrypt;
 pub mod derive;
 pub mod digest;
@@ -15,7 +17,6 @@ pub mod search;
 pub mod sign;
 pub mod state;
 pub mod verify;
-mod volatile;
 pub mod wrap;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use cryptoki_sys::{CKA_CLASS, CKA_DESTROYABLE, CKA_KEY_TYPE, CKA_VALUE, CKK_AES, CKO_SECRET_KEY};
+use cryptoki_sys::{
+    CKA_CLASS, CKA_COPYABLE, CKA_DESTROYABLE, CKA_KEY_TYPE, CKA_TOKEN, CKA_VALUE, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
+    CKO_SECRET_KEY,
+};
 
-use super::{Session, volatile};
+use super::{Session, card_private, card_secret};
+use crate::card::{CardApplication, CardObject, Channel, PrivateKey};
 use crate::error::Error;
 use crate::object::attribute::Value;
+use crate::object::created::LastingWish;
 use crate::object::template::Template;
 use crate::object::{Object, change, created};
 use crate::secret::SecretBytes;
@@ -44,45 +49,112 @@ pub fn size(session: &Session, object: u64) -> Result<u64, Error> {
     u64::try_from(object.size()).map_err(|_| Error::GeneralError)
 }
 
-/// C_CreateObject: a session object on the host, or a key in the card's volatile memory.
+/// C_CreateObject: an object on the token, a session object on the host, or a key in the card's volatile memory.
 pub fn create(session: &Session, template: Template) -> Result<u64, Error> {
-    let is_aes_key =
-        template.ulong(CKA_CLASS)? == Some(CKO_SECRET_KEY) && template.ulong(CKA_KEY_TYPE)? == Some(CKK_AES);
-    if let (true, Some(value)) = (is_aes_key, template.bytes(CKA_VALUE))
-        && let Some(new) = volatile::wish(session, &template, value.len())?
-    {
-        return volatile::create(session, &new, value);
+    let (class, creator) = (template.ulong(CKA_CLASS)?, session.creator()?);
+    if class == Some(CKO_PRIVATE_KEY) {
+        return card_private::create(session, &template);
     }
-    let creator = session.creator()?;
+    if class == Some(CKO_SECRET_KEY)
+        && let Some((key_type, value)) = template.ulong(CKA_KEY_TYPE)?.zip(template.bytes(CKA_VALUE))
+        && let Some(new) = card_secret::wish(session, &template, key_type, value.len())?
+    {
+        return card_secret::create(session, &new, value);
+    }
+    if class != Some(CKO_SECRET_KEY) && creator.lasting(&template)? {
+        return lasting(session, created::lasting(&template, creator)?);
+    }
     session.add_object(|handle| created::object(&template, creator, handle).map(Arc::new))
 }
 
-/// C_CopyObject: another session object on the host.
-pub fn copy(session: &Session, object: u64, template: Template) -> Result<u64, Error> {
-    let object = session.object(object)?;
-    let creator = session.creator()?;
-    session.add_object(|handle| change::copied(&object, &template, creator, handle).map(Arc::new))
+/// Writes a certificate or data object. A public key is the token's already, with its private key, or has no place there
+/// (`TemplateInconsistent`).
+fn lasting(session: &Session, wish: LastingWish) -> Result<u64, Error> {
+    let (slot, generation) = (session.slot(), session.generation());
+    let store = slot.store(generation)?;
+    match wish {
+        LastingWish::Certificate(mut new) if store.certificates => {
+            if new.id.is_empty() {
+                // Whoever names no identifier means the key that the certificate is for.
+                let of_key = |key: &PrivateKey| new.public.is_some() && key.public == new.public;
+                new.id = slot.key_identifier(generation, of_key)?.unwrap_or_default();
+            }
+            let write = |application: &mut dyn CardApplication, channel: &mut Channel<'_>| {
+                application.write_certificate(channel, &new).map(CardObject::Certificate)
+            };
+            slot.create_object(generation, write).map(|added| added.own)
+        }
+        LastingWish::Data(new) if store.data => {
+            let write = |application: &mut dyn CardApplication, channel: &mut Channel<'_>| {
+                application.write_data(channel, &new).map(CardObject::Data)
+            };
+            slot.create_object(generation, write).map(|added| added.own)
+        }
+        LastingWish::PublicKey { id, public } => {
+            let is_its = |key: &PrivateKey| key.public.as_ref() == Some(&public) && (id.is_empty() || key.id == id);
+            let makes = !store.generate.is_empty() || !store.import.is_empty();
+            let refusal = if makes { Error::TemplateInconsistent } else { Error::TokenWriteProtected };
+            slot.public_half(generation, is_its)?.ok_or(refusal)
+        }
+        LastingWish::Certificate(_) | LastingWish::Data(_) => Err(Error::TokenWriteProtected),
+    }
 }
 
-/// C_DestroyObject: session objects; the token objects here are not destroyable.
+/// C_CopyObject: a session object on the host, or an object on the token.
+pub fn copy(session: &Session, object: u64, template: Template) -> Result<u64, Error> {
+    let object = read(session, session.object(object)?)?;
+    let creator = session.creator()?;
+    let on_token = template.boolean(CKA_TOKEN)?.unwrap_or_else(|| !object.is_session_object());
+    if !on_token {
+        return session.add_object(|handle| change::copied(&object, &template, creator, handle).map(Arc::new));
+    }
+    if !session.is_read_write() {
+        return Err(Error::SessionReadOnly);
+    }
+    // A key has one public half, which is no other object on the same token.
+    if !object.permits(CKA_COPYABLE) || object.attributes().number(CKA_CLASS) == Some(CKO_PUBLIC_KEY) {
+        return Err(Error::ActionProhibited);
+    }
+    lasting(session, created::lasting(&change::copy_template(&object, &template, creator)?, creator)?)
+}
+
+/// The object with the value that the card has of it.
+fn read(session: &Session, object: Arc<Object>) -> Result<Arc<Object>, Error> {
+    let Some(Value::OnCard(reference)) = object.attributes().find(CKA_VALUE) else { return Ok(object) };
+    let value = session.slot().with_card(session.generation(), |access| {
+        Ok(access.probably(|application, channel| application.read(channel, *reference))?)
+    })?;
+    Ok(Arc::new(object.with_value(&value)))
+}
+
+/// C_DestroyObject.
 pub fn destroy(session: &Session, handle: u64) -> Result<(), Error> {
-    let object = session.object(handle)?;
+    let object = match session.object(handle) {
+        Err(Error::ObjectHandleInvalid) if session.slot().is_parted(session.generation(), handle)? => {
+            return session.slot().delete_object(session.generation(), handle);
+        }
+        found => found?,
+    };
     judge_write(session, &object)?;
     if !object.permits(CKA_DESTROYABLE) {
         return Err(Error::ActionProhibited);
+    }
+    if !object.is_session_object() {
+        return session.slot().delete_object(session.generation(), handle);
     }
     let removed = session.slot().with_state(session.generation(), |state| state.session_objects.remove(handle))?;
     if removed { session.slot().sweep(session.generation()) } else { Err(Error::ObjectHandleInvalid) }
 }
 
 /// C_SetAttributeValue: a session object is replaced by one with other attributes, under the same handle, so that
-/// whoever uses it meanwhile goes on with what it was. The token objects here are not modifiable.
+/// whoever uses it meanwhile goes on with what it was; the card is asked to change a token object.
 pub fn set_attributes(session: &Session, handle: u64, template: Template) -> Result<(), Error> {
     let object = session.object(handle)?;
     let creator = session.creator()?;
     judge_write(session, &object)?;
     if !object.is_session_object() {
-        return change::modified(&object, &template, creator).and(Err(Error::TokenWriteProtected));
+        let change = change::of_token_object(&object, &template, creator)?;
+        return session.slot().change_object(session.generation(), handle, &change);
     }
     let replaced = session.slot().with_state(session.generation(), |state| {
         state.session_objects.replace(handle, |object| change::modified(object, &template, creator))

@@ -8,7 +8,7 @@ use cryptoki_sys::{
 };
 
 use super::operation::{Answer, KeyInUse, appended, plain};
-use super::{Session, judge_use, volatile};
+use super::{Session, card_secret, judge_use};
 use crate::error::Error;
 use crate::mechanism::Mechanism;
 use crate::mechanism::plan::{EncryptPlan, check_unwrap, plan_encrypt, plan_unwrap};
@@ -147,12 +147,12 @@ fn unwrap_into_card(
     let (Content::PrivateKey(key), Mechanism::RsaPkcs) = (object.content(), mechanism) else { return Ok(None) };
     let length = template.ulong(CKA_VALUE_LEN)?.and_then(|length| usize::try_from(length).ok());
     let Some(length) = length.filter(|_| template.ulong(CKA_KEY_TYPE) == Ok(Some(CKK_AES))) else { return Ok(None) };
-    let Some(new) = volatile::wish(session, template, length)? else { return Ok(None) };
+    let Some(new) = card_secret::wish(session, template, CKK_AES, length)? else { return Ok(None) };
     check_unwrap(mechanism, key)?;
     if wrapped.len() != key.kind.bits().div_ceil(8) {
         return Err(Error::WrappedKeyLenRange);
     }
-    volatile::unwrap(session, &new, key, wrapped).map(Some)
+    card_secret::unwrap(session, &new, key, wrapped).map(Some)
 }
 
 fn unwrap_on_card(

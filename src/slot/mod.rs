@@ -10,6 +10,7 @@ pub mod pin_pad;
 pub mod reader;
 pub mod security;
 mod volatile;
+mod write;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -182,7 +183,8 @@ impl Slot {
             if !objects.iter().any(is_key_or_certificate) && access.selects_anew()? {
                 objects = access.probably(|application, channel| application.objects(channel))?;
             }
-            let set = Arc::new(ObjectSet::new(&description.serial, &objects, &self.common.handles));
+            let store = self.with_state(generation, |state| state.facilities.store)?;
+            let set = Arc::new(ObjectSet::new(&description.serial, &objects, store, &self.common.handles));
             self.with_state(generation, |state| state.objects = Some(Arc::clone(&set)))?;
             Ok(set)
         })

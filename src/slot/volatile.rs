@@ -3,10 +3,10 @@
 
 use super::Slot;
 use crate::card::new_key::{NewKey, StoreAbilities};
-use crate::card::secret_key::SecretKey;
-use crate::card::{CardApplication, CardError, KeyReference, Storage};
+use crate::card::{CardApplication, CardError, KeyReference, Role, Storage};
 use crate::channel::Channel;
 use crate::error::Error;
+use crate::object::Object;
 
 impl Slot {
     /// What the application can make, and where; costs no card command.
@@ -15,23 +15,30 @@ impl Slot {
         self.with_state(generation, |state| state.facilities.store)
     }
 
-    /// Makes a secret key in the card's volatile memory for the session `owner`, by `make` at the reference that it is
-    /// given, and gives the handle of its object.
-    pub fn create_volatile(
+    /// Makes a key in the card's volatile memory for the session `owner`, by `make` at the reference that it is given,
+    /// and gives the handles of the objects that `show` makes of it, with the token's serial number and the next handle,
+    /// until there are no more.
+    pub fn create_volatile<K>(
         &self,
         generation: u64,
         owner: u64,
         new: &NewKey,
-        make: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>, KeyReference) -> Result<SecretKey, CardError>,
-    ) -> Result<u64, Error> {
+        make: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>, KeyReference) -> Result<K, CardError>,
+        show: impl FnOnce(&str, K, &mut dyn FnMut() -> u64) -> Vec<(u64, Object)>,
+    ) -> Result<Vec<u64>, Error> {
         let serial = self.described(generation)?.serial.clone();
-        let key = self.with_card(generation, |access| {
+        let (reference, key) = self.with_card(generation, |access| {
+            // Selecting the application may have cost the login that a private key takes.
+            access.make_certain()?;
+            if new.private && self.role(generation)? != Some(Role::User) {
+                return Err(Error::UserNotLoggedIn);
+            }
             let reference = access.certainly(|application, channel| application.reserve(channel, new))?;
             // Without a journal a killed process leaves its keys until the next reset, which is no reason to refuse.
             let _ = self.common.journal.add(&serial, reference);
             self.reader.touch();
             match access.certainly(|application, channel| make(application, channel, reference)) {
-                Ok(key) => Ok(key),
+                Ok(key) => Ok((reference, key)),
                 Err(error @ CardError::Channel(_)) => {
                     // It may be there or not: it is deleted with the next sweep.
                     self.with_state(generation, |state| state.session_objects.doom(reference))?;
@@ -43,24 +50,39 @@ impl Slot {
                 }
             }
         })?;
-        self.show(generation, owner, &serial, key)
+        let objects = show(&serial, key, &mut || self.handles().next());
+        self.show_volatile(generation, owner, reference, objects)
     }
 
-    fn show(&self, generation: u64, owner: u64, serial: &str, key: SecretKey) -> Result<u64, Error> {
-        let handle = self.handles().next();
-        let resets = self.reader.security().resets();
-        let reference = key.reference;
-        let object = crate::object::card_secret_key::session_object(serial, &key, handle);
-        let open = self.with_state(generation, |state| {
-            let open = state.sessions.contains_key(&owner);
-            if open {
-                state.session_objects.insert_on_card(handle, owner, object.into(), resets);
+    fn show_volatile(
+        &self,
+        generation: u64,
+        owner: u64,
+        reference: KeyReference,
+        objects: Vec<(u64, Object)>,
+    ) -> Result<Vec<u64>, Error> {
+        let (resets, now) = (self.reader.security().resets(), self.epoch());
+        let handles = objects.iter().map(|(handle, _)| *handle).collect();
+        let refused = self.with_state(generation, |state| {
+            let private = objects.iter().any(|(_, object)| object.is_private());
+            let refusal = match state.sessions.contains_key(&owner) {
+                false => Some(Error::SessionClosed),
+                true if private && state.role(now) != Some(Role::User) => Some(Error::UserNotLoggedIn),
+                true => None,
+            };
+            if refusal.is_none() {
+                for (handle, object) in objects {
+                    state.session_objects.insert_on_card(handle, owner, object.into(), resets);
+                }
             } else {
                 state.session_objects.doom(reference);
             }
-            open
+            refusal
         })?;
-        if open { Ok(handle) } else { self.sweep(generation).and(Err(Error::SessionClosed)) }
+        match refused {
+            None => Ok(handles),
+            Some(refusal) => self.sweep(generation).and(Err(refusal)),
+        }
     }
 
     /// Deletes what session objects left on the card, all in one transaction; without any, the card is not touched.

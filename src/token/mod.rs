@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::card::key::KeyKind;
 use crate::card::new_key::StoreAbilities;
-use crate::card::{Abilities, Description, PinDescription, Readiness, Role};
+use crate::card::{Abilities, Description, KeyReference, PinDescription, Readiness, Role};
 use crate::object::Object;
 use crate::object::session_object::SessionObjects;
 use crate::object::set::ObjectSet;
@@ -59,6 +59,8 @@ pub struct TokenState {
     pub session_objects: SessionObjects,
     /// Open sessions by handle.
     pub sessions: HashMap<u64, OpenSession>,
+    /// Lasting keys of which nobody knows whether they came into being.
+    pub torn: Vec<KeyReference>,
     /// The card may hold a PIN that we verified, unless it was reset more often than this since. It outlives a
     /// login that became void on our side: what is verified for certain no more is not dropped for certain.
     pub verified: Option<u64>,

@@ -29,3 +29,4 @@ mod slot_events;
 mod transcripts;
 mod unknown_cards;
 mod volatile_objects;
+mod writing;

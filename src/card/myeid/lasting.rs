@@ -3,9 +3,11 @@
 //! A key is made first and listed then; what fails on the way is taken back. It is deleted first and taken from the
 //! lists then: a torn deletion leaves a name without a key, never a key without a name.
 
+use super::content::rename;
 use super::file::KeyFile;
 use super::store;
 use crate::card::key::{KeyKind, PublicKey};
+use crate::card::new_object::Change;
 use crate::card::pkcs15::binary::update_binary;
 use crate::card::pkcs15::{
     AccessFlags, Application, Common, Entry, KeyAlgorithm, KeyAttributes, KeyUsage, ObjectClass, ObjectValue, Path,
@@ -124,6 +126,53 @@ impl Lists<'_> {
         Ok(!secret.is_empty() || !private.is_empty())
     }
 
+    /// Changes what a key and its public half are called.
+    pub(super) fn change_key(
+        &mut self,
+        channel: &mut Channel<'_>,
+        KeyReference(file): KeyReference,
+        change: &Change,
+    ) -> Result<(), CardError> {
+        let secret = self.update::<SecretKeyEntry>(channel, ObjectClass::SecretKeys, |entry| {
+            let ours = entry.value.as_ref().and_then(identifier) == Some(file);
+            if ours {
+                rename(&mut entry.common, change);
+                identify(&mut entry.key, change);
+            }
+            ours
+        })?;
+        let mut before = Vec::new();
+        let private = self.update::<PrivateKeyEntry>(channel, ObjectClass::PrivateKeys, |entry| {
+            let ours = identifier(&entry.attributes.value) == Some(file);
+            if ours {
+                before.push((entry.key.id.clone(), entry.algorithm));
+                rename(&mut entry.common, change);
+                identify(&mut entry.key, change);
+            }
+            ours
+        })?;
+        self.update::<PublicKeyEntry>(channel, ObjectClass::PublicKeys, |entry| {
+            let ours = before.contains(&(entry.key.id.clone(), entry.algorithm));
+            if ours {
+                rename(&mut entry.common, change);
+                identify(&mut entry.key, change);
+            }
+            ours
+        })?;
+        if secret + private > 0 { Ok(()) } else { Err(CardError::NotFound) }
+    }
+
+    /// Changes the entries of a list for which `change` answers true; how many.
+    pub(super) fn update<T: Entry>(
+        &mut self,
+        channel: &mut Channel<'_>,
+        class: ObjectClass,
+        change: impl FnMut(&mut T) -> bool,
+    ) -> Result<usize, CardError> {
+        let Some(path) = self.head.file_for(class) else { return Ok(0) };
+        self.application.files.change_directory(channel, path, |directory| Ok(directory.update(change)))
+    }
+
     fn attributes(&self, KeyReference(file): KeyReference, id: &[u8], usage: KeyUsage) -> KeyAttributes {
         let [_, low] = file.to_be_bytes();
         KeyAttributes { key_reference: Some(i32::from(low)), ..KeyAttributes::new(id, usage) }
@@ -143,7 +192,12 @@ impl Lists<'_> {
         written.map(|()| file)
     }
 
-    fn push<T: Entry>(&mut self, channel: &mut Channel<'_>, class: ObjectClass, entry: T) -> Result<(), CardError> {
+    pub(super) fn push<T: Entry>(
+        &mut self,
+        channel: &mut Channel<'_>,
+        class: ObjectClass,
+        entry: T,
+    ) -> Result<(), CardError> {
         let path = self.head.file_for(class).ok_or(CardError::NotSupported)?;
         self.application.files.change_directory(channel, path, |directory| {
             directory.push(entry);
@@ -152,7 +206,7 @@ impl Lists<'_> {
     }
 
     /// Takes entries out of a list.
-    fn take<T: Entry + Clone>(
+    pub(super) fn take<T: Entry + Clone>(
         &mut self,
         channel: &mut Channel<'_>,
         class: ObjectClass,
@@ -168,13 +222,20 @@ impl Lists<'_> {
 }
 
 /// Where a file of the application is.
-fn value(file: u16) -> ObjectValue {
+pub(super) fn value(file: u16) -> ObjectValue {
     let [high, low] = file.to_be_bytes();
     ObjectValue::Path(Path::new([0x3F, 0x00, 0x50, 0x15, high, low]))
 }
 
 fn identifier(value: &ObjectValue) -> Option<u16> {
     value.path()?.identifier()
+}
+
+/// The identifier that is wanted, if one is.
+fn identify(key: &mut KeyAttributes, change: &Change) {
+    if let Some(id) = &change.id {
+        key.id.clone_from(id);
+    }
 }
 
 /// The token's references for AES keys of this length: ECB and CBC.

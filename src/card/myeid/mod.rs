@@ -8,8 +8,10 @@
 
 mod card_information;
 mod cipher;
+mod content;
 mod directory;
 mod file;
+mod identifier;
 mod lasting;
 mod objects;
 mod pin;
@@ -25,11 +27,12 @@ use cardea_apdu::Atr;
 use super::command::{security, selection};
 use super::key::{KeyKind, PublicKey};
 use super::new_key::{NewKey, NewKind, PrivateValue, Storage, StoreAbilities, Unwrapping};
+use super::new_object::{Change, NewCertificate, NewData};
 use super::pkcs15::{Application, Path};
 use super::secret_key::{CipherMode, Direction, SecretKey};
 use super::{
-    Abilities, CardApplication, CardError, CardObject, DataReference, DecipherScheme, Description, KeyReference,
-    PinUse, PrivateKey, Role, SignatureScheme,
+    Abilities, CardApplication, CardError, CardObject, Certificate, Data, DataReference, DecipherScheme, Description,
+    KeyReference, PinUse, PrivateKey, Role, SignatureScheme,
 };
 use crate::channel::Channel;
 use crate::channel::pin_pad::PinCommand;
@@ -352,7 +355,9 @@ impl CardApplication for MyEid {
         reference: KeyReference,
         new: &NewKey,
     ) -> Result<PrivateKey, CardError> {
-        let make = |channel: &mut Channel<'_>, pin| store::generate_key_pair(channel, reference, new, pin);
+        let make = |channel: &mut Channel<'_>, pin| {
+            store::generate_key_pair(channel, reference, new, pin).map(identifier::given)
+        };
         self.make(channel, reference, new, make, |lists, channel, key| lists.add_private(channel, key, new.extractable))
     }
 
@@ -363,7 +368,9 @@ impl CardApplication for MyEid {
         new: &NewKey,
         value: &PrivateValue,
     ) -> Result<PrivateKey, CardError> {
-        let make = |channel: &mut Channel<'_>, pin| store::import_private_key(channel, reference, new, pin, value);
+        let make = |channel: &mut Channel<'_>, pin| {
+            store::import_private_key(channel, reference, new, pin, value).map(identifier::given)
+        };
         self.make(channel, reference, new, make, |lists, channel, key| lists.add_private(channel, key, new.extractable))
     }
 
@@ -401,6 +408,69 @@ impl CardApplication for MyEid {
             Storage::Volatile => store::delete_volatile(channel, reference),
             Storage::Token => self.with_lists(channel, |lists, channel| lists.delete(channel, reference)),
         }
+    }
+
+    fn write_certificate(&mut self, channel: &mut Channel<'_>, new: &NewCertificate) -> Result<Certificate, CardError> {
+        let id = identifier::of(&new.id, new.public.as_ref(), &new.der);
+        let new = NewCertificate { id, ..new.clone() };
+        self.with_lists(channel, |lists, channel| lists.add_certificate(channel, &new))
+    }
+
+    fn delete_certificate(&mut self, channel: &mut Channel<'_>, certificate: &Certificate) -> Result<(), CardError> {
+        let reference = certificate.reference.ok_or(CardError::NotSupported)?;
+        self.with_lists(channel, |lists, channel| lists.delete_certificate(channel, reference))
+    }
+
+    fn write_data(&mut self, channel: &mut Channel<'_>, new: &NewData) -> Result<Data, CardError> {
+        let (data, path) = self.with_lists(channel, |lists, channel| lists.add_data(channel, new))?;
+        self.data.insert(data.reference, path);
+        Ok(data)
+    }
+
+    fn delete_data(&mut self, channel: &mut Channel<'_>, data: &Data) -> Result<(), CardError> {
+        self.with_lists(channel, |lists, channel| lists.delete_data(channel, data.reference))?;
+        self.data.remove(&data.reference);
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        channel: &mut Channel<'_>,
+        object: &CardObject,
+        change: &Change,
+    ) -> Result<CardObject, CardError> {
+        if change.value.is_some() && !matches!(object, CardObject::Data(_)) {
+            return Err(CardError::NotSupported);
+        }
+        let (mut changed, id, label) = (object.clone(), change.id.clone(), change.label.clone());
+        match &mut changed {
+            CardObject::PrivateKey(key) => {
+                self.with_lists(channel, |lists, channel| lists.change_key(channel, key.reference, change))?;
+                key.id = id.unwrap_or_else(|| std::mem::take(&mut key.id));
+                key.label = label.unwrap_or_else(|| std::mem::take(&mut key.label));
+            }
+            CardObject::SecretKey(key) => {
+                self.with_lists(channel, |lists, channel| lists.change_key(channel, key.reference, change))?;
+                key.id = id.unwrap_or_else(|| std::mem::take(&mut key.id));
+                key.label = label.unwrap_or_else(|| std::mem::take(&mut key.label));
+            }
+            CardObject::Certificate(certificate) => {
+                let reference = certificate.reference.ok_or(CardError::NotSupported)?;
+                self.with_lists(channel, |lists, channel| lists.change_certificate(channel, reference, change))?;
+                certificate.id = id.unwrap_or_else(|| std::mem::take(&mut certificate.id));
+                certificate.label = label.unwrap_or_else(|| std::mem::take(&mut certificate.label));
+            }
+            CardObject::Data(data) => {
+                let reference = self.with_lists(channel, |lists, channel| lists.change_data(channel, data, change))?;
+                if reference != data.reference {
+                    self.data.remove(&data.reference);
+                    self.data.insert(reference, content::path_of(reference));
+                }
+                data.reference = reference;
+                data.label = label.unwrap_or_else(|| std::mem::take(&mut data.label));
+            }
+        }
+        Ok(changed)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::card::{CardError, CardObject, Certificate, DataReference, KeyReferenc
 use crate::channel::Channel;
 
 /// All classes of certificates.
-const CERTIFICATES: [ObjectClass; 3] =
+pub(super) const CERTIFICATES: [ObjectClass; 3] =
     [ObjectClass::Certificates, ObjectClass::TrustedCertificates, ObjectClass::UsefulCertificates];
 
 /// The objects, and where the contents of the data objects are.
@@ -71,7 +71,8 @@ fn certificate(
     };
     Ok(der.map(|der| {
         let (public, subject) = x509::fields(&der).map_or((None, Vec::new()), |fields| (fields.public, fields.subject));
-        Found { certificate: entry.certificate(der, public), subject }
+        let reference = entry.value.path().and_then(data_reference);
+        Found { certificate: Certificate { reference, ..entry.certificate(der, public) }, subject }
     }))
 }
 
@@ -181,7 +182,7 @@ fn key_reference(path: Option<&Path>) -> Option<KeyReference> {
 }
 
 /// The reference of a data object: its file identifier, and before it the offset in that file.
-fn data_reference(path: &Path) -> Option<DataReference> {
+pub(super) fn data_reference(path: &Path) -> Option<DataReference> {
     let offset = u16::try_from(path.index.unwrap_or(0)).ok()?;
     Some(DataReference(u32::from(offset) << 16 | u32::from(path.identifier()?)))
 }

@@ -77,7 +77,19 @@ pub(super) fn abilities(capabilities: &Capabilities, volatile: bool) -> StoreAbi
         SecretKind::Des3 => capabilities.des_bits() >= 192,
         SecretKind::Generic { .. } => false,
     });
-    StoreAbilities { generate: pairs, import: pairs, secret, volatile, ..StoreAbilities::default() }
+    StoreAbilities {
+        generate: pairs,
+        import: pairs,
+        secret,
+        generates_secret: false,
+        volatile,
+        deletes_keys: true,
+        renames: true,
+        certificates: true,
+        data: true,
+        officer_writes: false,
+        initializes: false,
+    }
 }
 
 /// The part of `all` from the first to the last of which this is true.
@@ -270,6 +282,19 @@ pub(super) fn create_public_file(
 ) -> Result<(), CardError> {
     let length = u16::try_from(length).map_err(|_| CardError::Memory)?;
     create_file(channel, (BYTES, length), TRANSPARENT, identifier, [pin, pin << 4 | 0x0F, 0xFF], [0x00, 0x00])
+}
+
+/// Creates a file for a certificate or data object: read by all or by the user, written and deleted by the user.
+pub(super) fn create_content_file(
+    channel: &mut Channel<'_>,
+    identifier: u16,
+    length: usize,
+    pin: u8,
+    private: bool,
+) -> Result<(), CardError> {
+    let length = u16::try_from(length).map_err(|_| CardError::Memory)?;
+    let read = if private { pin << 4 } else { 0 };
+    create_file(channel, (BYTES, length), TRANSPARENT, identifier, [read | pin, pin << 4 | 0x0F, 0xFF], [0x00, 0x00])
 }
 
 /// CREATE FILE (ISO 7816-9 6.1) in the application's DF.

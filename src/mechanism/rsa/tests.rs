@@ -6,7 +6,7 @@ use crate::mechanism::{OaepParameters, PssParameters};
 /// A key pair whose private operation is done here, as a card would.
 pub(crate) struct KeyPair {
     pub(crate) public: RsaPublic,
-    private: RsaPublic,
+    pub(crate) private: RsaPublic,
 }
 
 impl KeyPair {

@@ -3,6 +3,8 @@
 
 mod certificate;
 mod data;
+mod lasting;
+mod private_key;
 mod public_key;
 
 use cryptoki_sys::*;
@@ -15,11 +17,14 @@ use crate::error::Error;
 
 pub(super) use certificate::{RULES as CERTIFICATE_RULES, agrees as certificate_agrees};
 pub(super) use data::RULES as DATA_RULES;
+pub use lasting::{LastingWish, lasting};
+pub use private_key::{Imported, PrivateWish};
+pub use public_key::PublicWish;
 pub(super) use public_key::RULES as PUBLIC_KEY_RULES;
 
 /// The object that `creator` makes of `template`; `handle` makes its CKA_UNIQUE_ID different from every other.
 ///
-/// A private key is `TemplateInconsistent`: it belongs on a token, and none here takes one.
+/// A private key is `TemplateInconsistent`: it belongs on a card.
 pub fn object(template: &Template, creator: Creator, handle: u64) -> Result<Object, Error> {
     template.consistent()?;
     let class = template.ulong(CKA_CLASS)?.ok_or(Error::TemplateIncomplete)?;

@@ -1,0 +1,109 @@
+use cryptoki_sys::*;
+
+use super::*;
+use crate::card::key::{Curve, PublicKey};
+use crate::card::{
+    Abilities, Authentication, Data, DataReference, KeyPolicy, KeyReference, PrivateKey, Storage, Usage,
+};
+
+/// The base point of P-256, compressed.
+const POINT: &str = "036B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296";
+
+fn key(id: u8) -> CardObject {
+    let public = PublicKey::from_ec_point(Curve::P256, &hex::decode(POINT).unwrap()).unwrap();
+    CardObject::PrivateKey(PrivateKey {
+        reference: KeyReference(u16::from(id)),
+        id: vec![id],
+        label: "key".to_owned(),
+        kind: crate::card::key::KeyKind::Ec(Curve::P256),
+        public: Some(public),
+        subject: Vec::new(),
+        abilities: Abilities { sign: &[], decipher: &[], agree: false },
+        usage: Usage::default(),
+        authentication: Authentication::Once,
+        local: None,
+        storage: Storage::Token,
+        policy: KeyPolicy::default(),
+    })
+}
+
+fn data(label: &str) -> CardObject {
+    CardObject::Data(Data {
+        reference: DataReference(1),
+        label: label.to_owned(),
+        application: String::new(),
+        object_id: Vec::new(),
+        value: Some(Vec::new()),
+        private: false,
+    })
+}
+
+const WRITES: StoreAbilities = StoreAbilities {
+    generate: &[],
+    import: &[],
+    secret: &[],
+    generates_secret: false,
+    volatile: false,
+    deletes_keys: true,
+    renames: true,
+    certificates: true,
+    data: true,
+    officer_writes: false,
+    initializes: false,
+};
+
+fn set(card: &[CardObject]) -> (ObjectSet, Handles) {
+    let handles = Handles::new();
+    (ObjectSet::new("0001", card, WRITES, &handles), handles)
+}
+
+fn handles_of(set: &ObjectSet) -> Vec<u64> {
+    set.iter().map(|(handle, _)| handle).collect()
+}
+
+#[test]
+fn what_stays_keeps_its_handle_and_nothing_gets_that_of_another() {
+    let (set, handles) = set(&[key(1), data("one")]);
+    let before = handles_of(&set);
+    let (more, added) = set.with(data("two"), &handles);
+    assert!(before.iter().all(|handle| more.find(*handle).is_some()));
+    assert!(!before.contains(&added.own));
+    let less = more.without(added.own);
+    assert_eq!(handles_of(&less), before);
+    let (again, anew) = less.with(data("two"), &handles);
+    assert_ne!(anew.own, added.own);
+    assert_eq!(handles_of(&set), before, "a snapshot does not change");
+    drop(again);
+}
+
+#[test]
+fn a_changed_object_keeps_its_handle() {
+    let (set, handles) = set(&[data("one")]);
+    let handle = handles_of(&set)[0];
+    let changed = set.replaced(handle, data("two"), &handles);
+    assert_eq!(handles_of(&changed), handles_of(&set));
+    assert!(changed.find(handle).unwrap().attributes().equals(CKA_LABEL, b"two"));
+}
+
+#[test]
+fn a_public_half_goes_alone_or_with_its_private_key_and_comes_again() {
+    let (set, handles) = set(&[key(1)]);
+    let &[public, private, profile] = handles_of(&set).as_slice() else { panic!() };
+    let alone = set.without(public);
+    assert_eq!(handles_of(&alone), [private, profile]);
+    let (again, handle) = alone.with_public_half(private, &handles).unwrap();
+    assert!(again.find(handle).is_some());
+    let gone = set.without(private);
+    assert_eq!(handles_of(&gone), [profile]);
+    assert_eq!(gone.source(public), Some(Source::Parted), "its owner may destroy it still");
+    assert_eq!(gone.without(public).source(public), None);
+}
+
+#[test]
+fn what_a_token_cannot_do_its_objects_do_not_permit() {
+    let handles = Handles::new();
+    let set = ObjectSet::new("0001", &[key(1), data("one")], StoreAbilities::default(), &handles);
+    for (_, object) in set.iter() {
+        assert!(!object.permits(CKA_DESTROYABLE) && !object.permits(CKA_MODIFIABLE));
+    }
+}

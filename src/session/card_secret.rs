@@ -1,0 +1,144 @@
+//! Secret keys that live on the card instead of the host: lasting ones, and those of a session in the card's volatile
+//! memory.
+
+use cryptoki_sys::*;
+use zeroize::Zeroizing;
+
+use super::Session;
+use crate::card::new_key::{NewKey, NewKind, Storage, Unwrapping};
+use crate::card::secret_key::{SecretKey, SecretKind, SecretUsage};
+use crate::card::{CardApplication, CardError, CardObject, Channel, KeyPolicy, KeyReference, PrivateKey, Role, Usage};
+use crate::error::Error;
+use crate::object::template::Template;
+use crate::object::{Object, card_secret_key};
+use crate::secret::SecretBytes;
+
+/// Attributes that a template for such a key may give.
+const KNOWN: [CK_ATTRIBUTE_TYPE; 19] = [
+    CKA_CLASS,
+    CKA_TOKEN,
+    CKA_PRIVATE,
+    CKA_LABEL,
+    CKA_ID,
+    CKA_KEY_TYPE,
+    CKA_VALUE,
+    CKA_VALUE_LEN,
+    CKA_SENSITIVE,
+    CKA_EXTRACTABLE,
+    CKA_ENCRYPT,
+    CKA_DECRYPT,
+    CKA_WRAP,
+    CKA_UNWRAP,
+    CKA_DERIVE,
+    CKA_SIGN,
+    CKA_VERIFY,
+    CKA_MODIFIABLE,
+    CKA_DESTROYABLE,
+];
+
+/// The wish for a key on the card; `None` for keys of the host.
+///
+/// Keys that are to last are the card's, where it takes keys of this type and length. Keys of a session are, where the
+/// template does not ask for a value that can be read and the card has a volatile memory that takes them.
+pub(super) fn wish(
+    session: &Session,
+    template: &Template,
+    key_type: CK_KEY_TYPE,
+    length: usize,
+) -> Result<Option<NewKey>, Error> {
+    let lasting = session.creator()?.lasting(template)?;
+    let sensitive = template.boolean(CKA_SENSITIVE)?;
+    let extractable = template.boolean(CKA_EXTRACTABLE)?;
+    let readable = sensitive == Some(false) && extractable != Some(false);
+    let kind = match key_type {
+        CKK_AES => SecretKind::Aes { bits: length.saturating_mul(8) },
+        CKK_DES3 => SecretKind::Des3,
+        CKK_GENERIC_SECRET => SecretKind::Generic { length },
+        _ => return Ok(None),
+    };
+    let store = session.slot().store(session.generation())?;
+    // Where the host can do more with a key of the session, it stays there.
+    let by_card = lasting || store.volatile && !readable && matches!(kind, SecretKind::Aes { .. });
+    if !by_card || kind.len() != length || !store.secret.contains(&kind) {
+        return Ok(None);
+    }
+    template.consistent()?;
+    if template.iter().any(|(attribute, _)| !KNOWN.contains(&attribute)) {
+        return Err(Error::AttributeTypeInvalid);
+    }
+    let flag = |attribute, default| Ok::<_, Error>(template.boolean(attribute)?.unwrap_or(default));
+    let bound = !flag(CKA_MODIFIABLE, true)? || !flag(CKA_DESTROYABLE, true)?;
+    if bound || flag(CKA_SIGN, false)? || flag(CKA_VERIFY, false)? || flag(CKA_DERIVE, false)? {
+        return Err(Error::TemplateInconsistent);
+    }
+    let label = template.bytes(CKA_LABEL).unwrap_or_default();
+    let new = NewKey {
+        kind: NewKind::Secret(kind),
+        storage: if lasting { Storage::Token } else { Storage::Volatile },
+        id: template.bytes(CKA_ID).unwrap_or_default().to_vec(),
+        label: std::str::from_utf8(label).map_err(|_| Error::AttributeValueInvalid)?.to_owned(),
+        usage: Usage::default(),
+        secret_usage: SecretUsage {
+            encrypt: flag(CKA_ENCRYPT, true)?,
+            decrypt: flag(CKA_DECRYPT, true)?,
+            wrap: flag(CKA_WRAP, false)?,
+            unwrap: flag(CKA_UNWRAP, false)?,
+        },
+        extractable: extractable.unwrap_or(false),
+        private: flag(CKA_PRIVATE, true)?,
+        always_authenticate: false,
+        policy: KeyPolicy::default(),
+    };
+    Ok(Some(new))
+}
+
+/// Makes the key with this value and gives the handle of its object.
+pub(super) fn create(session: &Session, new: &NewKey, value: &[u8]) -> Result<u64, Error> {
+    let value: SecretBytes = Zeroizing::new(value.to_vec());
+    make(session, new, |application, channel, reference| {
+        application.create_secret_key(channel, reference, new, Some(&value))
+    })
+}
+
+/// Has the card generate the key, where it does; `None` where the host draws the value.
+pub(super) fn generate(session: &Session, new: &NewKey) -> Result<Option<u64>, Error> {
+    if !session.slot().store(session.generation())?.generates_secret {
+        return Ok(None);
+    }
+    let made = make(session, new, |application, channel, reference| {
+        application.create_secret_key(channel, reference, new, None)
+    });
+    made.map(Some)
+}
+
+/// Unwraps the key with an RSA key of the card: its value never comes to the host.
+pub(super) fn unwrap(session: &Session, new: &NewKey, with: &PrivateKey, wrapped: &[u8]) -> Result<u64, Error> {
+    if session.slot().role(session.generation())? != Some(Role::User) {
+        return Err(Error::UserNotLoggedIn);
+    }
+    make(session, new, |application, channel, reference| {
+        application.unwrap_key(channel, reference, new, Unwrapping::Rsa(with), wrapped)
+    })
+}
+
+fn make(
+    session: &Session,
+    new: &NewKey,
+    mut make: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>, KeyReference) -> Result<SecretKey, CardError>,
+) -> Result<u64, Error> {
+    let (slot, generation) = (session.slot(), session.generation());
+    if new.storage == Storage::Token {
+        let added = slot.create_lasting(generation, new, |application, channel, reference| {
+            make(application, channel, reference).map(CardObject::SecretKey)
+        })?;
+        return Ok(added.own);
+    }
+    let handles = slot.create_volatile(generation, session.handle(), new, make, shown)?;
+    handles.first().copied().ok_or(Error::GeneralError)
+}
+
+/// The session object of a secret key on the card.
+fn shown(token: &str, key: SecretKey, next: &mut dyn FnMut() -> u64) -> Vec<(u64, Object)> {
+    let handle = next();
+    vec![(handle, card_secret_key::session_object(token, &key, handle))]
+}

@@ -1,0 +1,243 @@
+//! Changes of what the token holds: made by the card, then shown in a fresh snapshot of the token objects.
+//!
+//! Who writes is the user, or on cards of which the officer is the master the officer too. A card may have lost the
+//! officer's authentication since the login, to a SELECT by another program: it is proved again in the transaction of
+//! the write, with what the officer gave at the login, and once.
+
+use std::sync::Arc;
+
+use super::Slot;
+use super::access::CardAccess;
+use crate::card::new_key::{NewKey, StoreAbilities};
+use crate::card::new_object::Change;
+use crate::card::{CardApplication, CardError, CardObject, KeyReference, Role, Storage};
+use crate::channel::Channel;
+use crate::error::Error;
+use crate::object::set::{Added, ObjectSet, Source};
+use crate::secret::Pin;
+use crate::token::login::Login;
+
+/// A command to the application, which may have to be repeated.
+type Work<'w, R> = &'w mut dyn FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>;
+
+/// The card in the transaction of a write.
+struct Writer<'w, 'a, 't> {
+    slot: &'w Slot,
+    access: &'w mut CardAccess<'a, 't>,
+    generation: u64,
+    /// What proves the officer again.
+    officer: Option<Arc<Pin>>,
+    /// The card is written by its officer, so that a refusal says nothing of the user's login.
+    officer_writes: bool,
+}
+
+impl Slot {
+    /// Makes a lasting key at the reference that `make` is given.
+    pub fn create_lasting(
+        &self,
+        generation: u64,
+        new: &NewKey,
+        mut make: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>, KeyReference) -> Result<CardObject, CardError>,
+    ) -> Result<Added, Error> {
+        self.add(generation, |writer| {
+            let reference = writer.run(&mut |application, channel| application.reserve(channel, new))?;
+            let made = writer.run(&mut |application, channel| make(application, channel, reference));
+            if let Err(CardError::Channel(_)) = made {
+                // It may be there or not: nobody was told of it, and the next write takes it away.
+                let _ = writer.slot.with_state(generation, |state| state.torn.push(reference));
+            }
+            made
+        })
+    }
+
+    /// Writes a lasting object that is no key.
+    pub fn create_object(
+        &self,
+        generation: u64,
+        mut write: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<CardObject, CardError>,
+    ) -> Result<Added, Error> {
+        self.add(generation, |writer| writer.run(&mut write))
+    }
+
+    /// C_DestroyObject for a token object. The public half of a key goes from view alone; its private key has it still,
+    /// and shows it again when the card is next read.
+    pub fn delete_object(&self, generation: u64, handle: u64) -> Result<(), Error> {
+        let set = self.objects(generation)?;
+        let deleted = match set.source(handle).ok_or(Error::ObjectHandleInvalid)? {
+            Source::Module => return Err(Error::ActionProhibited),
+            Source::PublicHalf(_) | Source::Parted => Ok(()),
+            Source::Own(card) => self.write(generation, |writer| {
+                let deleted = writer.run(&mut |application, channel| match &card {
+                    CardObject::PrivateKey(key) => application.delete_key(channel, key.reference, Storage::Token),
+                    CardObject::SecretKey(key) => application.delete_key(channel, key.reference, Storage::Token),
+                    CardObject::Certificate(certificate) => application.delete_certificate(channel, certificate),
+                    CardObject::Data(data) => application.delete_data(channel, data),
+                });
+                match deleted {
+                    // Somebody else was quicker.
+                    Ok(()) | Err(CardError::NotFound) => Ok(()),
+                    Err(CardError::NotSupported) => Err(Error::ActionProhibited),
+                    Err(error) => Err(error.into()),
+                }
+            }),
+        };
+        deleted?;
+        self.show(generation, |set| (set.without(handle), ()))
+    }
+
+    /// C_SetAttributeValue for a token object. What changes of a key changes of its public half too.
+    pub fn change_object(&self, generation: u64, handle: u64, change: &Change) -> Result<(), Error> {
+        let set = self.objects(generation)?;
+        let card = match set.source(handle).ok_or(Error::ObjectHandleInvalid)? {
+            Source::Own(card) | Source::PublicHalf(card) => card,
+            Source::Module | Source::Parted => return Err(Error::ActionProhibited),
+        };
+        let changed = self.write(generation, |writer| {
+            let changed = writer.run(&mut |application, channel| application.change(channel, &card, change));
+            changed.map_err(|error| match error {
+                CardError::NotSupported => Error::AttributeReadOnly,
+                CardError::Input => Error::AttributeValueInvalid,
+                other => other.into(),
+            })
+        })?;
+        self.show(generation, |set| (set.replaced(handle, changed, self.handles()), ()))
+    }
+
+    /// CKA_ID of the private key for which this holds.
+    pub fn key_identifier(
+        &self,
+        generation: u64,
+        wanted: impl Fn(&crate::card::PrivateKey) -> bool,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let set = self.objects(generation)?;
+        let keys =
+            set.card_objects().filter_map(|card| if let CardObject::PrivateKey(key) = card { Some(key) } else { None });
+        Ok(keys.into_iter().find(|key| wanted(key)).map(|key| key.id.clone()))
+    }
+
+    /// Whether this handle is of the public half of a key that is gone.
+    pub fn is_parted(&self, generation: u64, handle: u64) -> Result<bool, Error> {
+        let set = self.with_state(generation, |state| state.objects.clone())?;
+        Ok(set.is_some_and(|set| set.source(handle) == Some(Source::Parted)))
+    }
+
+    /// The public half of the private key for which this holds, shown again where it was destroyed; `None` where the
+    /// token has no such key.
+    pub fn public_half(
+        &self,
+        generation: u64,
+        wanted: impl Fn(&crate::card::PrivateKey) -> bool,
+    ) -> Result<Option<u64>, Error> {
+        let set = self.objects(generation)?;
+        let Some(own) = set.private_key(wanted) else { return Ok(None) };
+        self.show(generation, |set| match set.with_public_half(own, self.handles()) {
+            Some((set, handle)) => (set, Some(handle)),
+            None => (set.clone(), None),
+        })
+    }
+
+    fn add(
+        &self,
+        generation: u64,
+        make: impl FnOnce(&mut Writer<'_, '_, '_>) -> Result<CardObject, CardError>,
+    ) -> Result<Added, Error> {
+        self.objects(generation)?;
+        let card = self.write(generation, |writer| make(writer).map_err(refusal))?;
+        self.show(generation, |set| set.with(card, self.handles()))
+    }
+
+    /// Puts what `change` makes of the present snapshot in its place.
+    fn show<R>(&self, generation: u64, change: impl FnOnce(&ObjectSet) -> (ObjectSet, R)) -> Result<R, Error> {
+        self.with_state(generation, |state| {
+            let set = state.objects.as_ref().ok_or(Error::DeviceError)?;
+            let (set, result) = change(set);
+            state.objects = Some(Arc::new(set));
+            Ok(result)
+        })?
+    }
+
+    /// Runs a write in one transaction, for whom the card lets write.
+    fn write<R>(
+        &self,
+        generation: u64,
+        work: impl FnOnce(&mut Writer<'_, '_, '_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let StoreAbilities { officer_writes, .. } = self.store(generation)?;
+        self.with_card(generation, |access| {
+            let officer = match self.role(generation)? {
+                Some(Role::User) => None,
+                Some(Role::SecurityOfficer) if officer_writes => self.officer(generation)?,
+                Some(Role::SecurityOfficer) | None => return Err(Error::UserNotLoggedIn),
+            };
+            let mut writer = Writer { slot: self, access, generation, officer, officer_writes };
+            writer.begin()?;
+            work(&mut writer)
+        })
+    }
+
+    fn officer(&self, generation: u64) -> Result<Option<Arc<Pin>>, Error> {
+        self.with_state(generation, |state| match &state.login {
+            Login::SecurityOfficer { pin, .. } => Some(Arc::clone(pin)),
+            _ => None,
+        })
+    }
+}
+
+impl Writer<'_, '_, '_> {
+    /// Makes sure of the application, and takes away what a write that broke off may have left.
+    fn begin(&mut self) -> Result<(), Error> {
+        let before = self.slot.epoch();
+        self.access.make_certain()?;
+        if self.slot.epoch() != before {
+            match self.officer {
+                Some(_) => self.prove()?,
+                None => return Err(Error::UserNotLoggedIn),
+            }
+        }
+        let torn = self.slot.with_state(self.generation, |state| std::mem::take(&mut state.torn))?;
+        for reference in torn {
+            let deleted =
+                self.run(&mut |application, channel| application.delete_key(channel, reference, Storage::Token));
+            if let Err(CardError::Channel(_) | CardError::SecurityStatus) = deleted {
+                self.slot.with_state(self.generation, |state| state.torn.push(reference))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one operation; what the card refuses to an officer is proved and run once more.
+    fn run<R>(&mut self, work: Work<'_, R>) -> Result<R, CardError> {
+        let result = self.access.certainly(&mut *work);
+        let refused = matches!(result, Err(CardError::SecurityStatus));
+        if refused && self.officer.is_some() {
+            return match self.prove() {
+                Ok(()) => self.access.certainly(work),
+                Err(_) => result,
+            };
+        }
+        if refused && !self.officer_writes {
+            self.slot.lose_login();
+        }
+        result
+    }
+
+    /// Proves the officer again. The login goes on with what the card holds then.
+    fn prove(&mut self) -> Result<(), Error> {
+        let officer = self.officer.clone().ok_or(Error::UserNotLoggedIn)?;
+        self.slot.verify_on(self.access, self.generation, Role::SecurityOfficer, &officer)?;
+        let now = self.slot.epoch();
+        self.slot.with_state(self.generation, |state| {
+            if let Login::SecurityOfficer { epoch, .. } = &mut state.login {
+                *epoch = now;
+            }
+        })
+    }
+}
+
+/// What a refusal to make an object means to the caller.
+fn refusal(error: CardError) -> Error {
+    match error {
+        CardError::NotSupported | CardError::Input => Error::TemplateInconsistent,
+        other => other.into(),
+    }
+}
