@@ -25,7 +25,7 @@ struct Writer<'w, 'a, 't> {
     slot: &'w Slot,
     access: &'w mut CardAccess<'a, 't>,
     generation: u64,
-    /// What proves the officer again.
+    /// What proves the officer again; not known where it was entered at the reader.
     officer: Option<Arc<Pin>>,
     /// The card is written by its officer, so that a refusal says nothing of the user's login.
     officer_writes: bool,
@@ -177,7 +177,7 @@ impl Slot {
 
     fn officer(&self, generation: u64) -> Result<Option<Arc<Pin>>, Error> {
         self.with_state(generation, |state| match &state.login {
-            Login::SecurityOfficer { pin, .. } => Some(Arc::clone(pin)),
+            Login::SecurityOfficer { pin, .. } => pin.clone(),
             _ => None,
         })
     }
