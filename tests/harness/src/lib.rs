@@ -5,7 +5,9 @@
 
 pub mod bench;
 pub mod card;
+mod firmware;
 pub mod myeid;
+pub mod openpgp;
 pub mod piv;
 pub mod provision;
 pub mod reader;

@@ -10,19 +10,12 @@
 //! - refusals where the application would crash or be lax: a number as large as the modulus, an algorithm that is not the key's.
 
 mod command_layer;
-mod dispatch;
 mod key_material;
 mod metadata;
-mod platform;
-mod prepared;
-mod system;
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{Builder, JoinHandle};
-
-use rand_core::{OsRng, RngCore};
-
-use crate::card::{Atr, VirtualCard, historical_bytes, status};
+use crate::card::{Atr, VirtualCard, historical_bytes};
+use crate::firmware::{Behaviour, Chip, Image, Installed, PreparedKey, random};
+use command_layer::CommandLayer;
 
 pub use key_material::PrivateKey;
 
@@ -30,7 +23,7 @@ pub use key_material::PrivateKey;
 pub const PIV_AID: [u8; 11] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
 
 /// The AID of a second application that answers 6D00 to everything: what another program may select.
-pub const DUMMY_AID: [u8; 8] = [0xF0, 0x43, 0x41, 0x52, 0x44, 0x45, 0x41, 0x01];
+pub const DUMMY_AID: [u8; 8] = crate::firmware::DUMMY_AID;
 
 /// What kind of PIV card to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,19 +92,8 @@ impl PivOptions {
     }
 }
 
-enum Job {
-    /// Cold reset, warm reset or power off: they all lose volatile state and nothing else.
-    LoseVolatileState,
-    Transmit(Vec<u8>),
-}
-
 /// A PIV card; its state ends with this value.
-pub struct PivCard {
-    atr: Vec<u8>,
-    jobs: Option<Sender<Job>>,
-    answers: Receiver<Vec<u8>>,
-    thread: Option<JoinHandle<()>>,
-}
+pub struct PivCard(Chip);
 
 impl PivCard {
     /// Makes a fresh card: PIN 123456, PUK 12345678, management key 0102030405060708 three times (3DES), no key but one in 9E.
@@ -121,57 +103,46 @@ impl PivCard {
             .clone()
             .unwrap_or_else(|| Atr::t1(&historical_bytes(options.extended_length, "Cardea")).to_bytes());
         let seed = options.seed.unwrap_or_else(random);
-        let guid = options.guid.unwrap_or_else(random);
-        let serial = options.serial.unwrap_or_else(|| u32::from_be_bytes(random()) & 0x00FF_FFFF);
-        let (jobs, incoming) = channel();
-        let (outgoing, answers) = channel();
-        let thread = Builder::new()
-            .name("piv-card".into())
-            .stack_size(16 * 1024 * 1024)
-            .spawn(move || system::live(&options, seed, guid, serial, &incoming, &outgoing))
-            .expect("a thread for the card");
-        Self { atr, jobs: Some(jobs), answers, thread: Some(thread) }
+        Self(Chip::new(atr, seed, move || image(&options)))
     }
+}
 
-    fn ask(&self, job: Job) -> Option<Vec<u8>> {
-        self.jobs.as_ref()?.send(job).ok()?;
-        self.answers.recv().ok()
+/// What is put on the chip.
+pub(crate) fn image(options: &PivOptions) -> Image {
+    let guid = options.guid.unwrap_or_else(random);
+    let serial = options.serial.unwrap_or_else(|| u32::from_be_bytes(random()) & 0x00FF_FFFF);
+    let prepared = PreparedKey::default();
+    let application = piv_authenticator::Options::new().uuid(Some(guid)).label(b"Cardea bench PIV").url(b"");
+    Image {
+        installed: Installed { piv: Some(application), openpgp: None },
+        layers: vec![Box::new(CommandLayer::new(options, serial, prepared.clone()))],
+        prepared,
+        behaviour: Behaviour {
+            extended_length: options.extended_length,
+            implicitly_selected: options.implicitly_selected,
+            management_application: options.yubico_extensions,
+        },
     }
 }
 
 impl VirtualCard for PivCard {
     fn atr(&self) -> Vec<u8> {
-        self.atr.clone()
+        self.0.atr()
     }
 
     fn power_on(&mut self) {
-        self.ask(Job::LoseVolatileState);
+        self.0.power_on();
     }
 
     fn reset(&mut self) {
-        self.ask(Job::LoseVolatileState);
+        self.0.reset();
     }
 
     fn power_off(&mut self) {
-        self.ask(Job::LoseVolatileState);
+        self.0.power_off();
     }
 
     fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
-        self.ask(Job::Transmit(command.to_vec())).unwrap_or_else(|| status::NO_PRECISE_DIAGNOSIS.to_be_bytes().to_vec())
+        self.0.transmit(command)
     }
-}
-
-impl Drop for PivCard {
-    fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    OsRng.fill_bytes(&mut bytes);
-    bytes
 }

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `PCSCLITE_CSOCK_NAME` | the socket of the private pcscd |
 //! | `CARDEA_MODULE` | the module, as the script `tests/with-token` sets it |
-//! | `CARDEA_PIN`, `CARDEA_SO_PIN` | the card's PIN and, of PIV, PUK, of MyEID, security officer's PIN |
+//! | `CARDEA_PIN`, `CARDEA_SO_PIN` | the card's PIN and, of PIV, PUK, of MyEID, security officer's PIN, of OpenPGP, PW3 |
 //! | `CARDEA_APDU_LOG` | the file with one line for each command to the card; a path that is set already is kept |
 //! | `CARDEA_BENCH_DIR` | a directory with `ca.pem` and the card's certificates, removed at the end |
 //!
@@ -24,6 +24,7 @@ use std::thread;
 use cardea_harness::bench::Bench;
 use cardea_harness::card::VirtualCard;
 use cardea_harness::myeid::{MyEidCard, MyEidLayout, MyEidOptions, provision_myeid};
+use cardea_harness::openpgp::{OpenPgpCard, OpenPgpLayout, OpenPgpOptions, PW1, PW3, provision_openpgp};
 use cardea_harness::piv::{PivCard, PivOptions};
 use cardea_harness::provision::{Authority, Layout, provision};
 use cardea_harness::reader::VirtualReader;
@@ -53,7 +54,7 @@ struct Token {
 }
 
 /// The first is the one that examples use.
-const CARDS: [Choice; 9] = [
+const CARDS: [Choice; 14] = [
     Choice {
         name: "piv",
         description: "PIV, extended APDUs: 9A RSA-2048, 9C P-256, 9D RSA-2048, 9E P-256",
@@ -99,6 +100,27 @@ const CARDS: [Choice; 9] = [
         description: "MyEID 4.5 as it leaves the factory: no PIN, no file system",
         make: blank_myeid,
     },
+    Choice {
+        name: "openpgp",
+        description: "OpenPGP 3.4: signature P-256 with a PIN each time, RSA-2048, RSA-2048",
+        make: || openpgp(OpenPgpOptions::default(), &OpenPgpLayout::standard()),
+    },
+    Choice {
+        name: "openpgp-short",
+        description: "the same with short APDUs only",
+        make: || openpgp(OpenPgpOptions::short(), &OpenPgpLayout::standard()),
+    },
+    Choice {
+        name: "openpgp-modern",
+        description: "OpenPGP 3.4: Ed25519, X25519, Ed25519, without certificates",
+        make: || openpgp(OpenPgpOptions::default(), &OpenPgpLayout::modern()),
+    },
+    Choice {
+        name: "openpgp-varied",
+        description: "OpenPGP 3.4: RSA-4096, P-384, P-521",
+        make: || openpgp(OpenPgpOptions::default(), &OpenPgpLayout::varied()),
+    },
+    Choice { name: "openpgp-blank", description: "OpenPGP 3.4 without keys", make: blank_openpgp },
 ];
 
 fn piv(options: PivOptions, layout: &Layout) -> Token {
@@ -128,6 +150,26 @@ fn blank_myeid() -> Token {
         card: Box::new(MyEidCard::new(MyEidOptions::default())),
         pin: String::new(),
         so_pin: String::new(),
+        write_pem: Box::new(|_| Ok(())),
+    }
+}
+
+fn openpgp(options: OpenPgpOptions, layout: &OpenPgpLayout) -> Token {
+    let mut card = OpenPgpCard::new(options);
+    let provisioned = provision_openpgp(&mut card, layout, &Authority::default());
+    Token {
+        card: Box::new(card),
+        pin: provisioned.pin.clone(),
+        so_pin: provisioned.so_pin.clone(),
+        write_pem: Box::new(move |directory| provisioned.write_pem(directory)),
+    }
+}
+
+fn blank_openpgp() -> Token {
+    Token {
+        card: Box::new(OpenPgpCard::new(OpenPgpOptions::default())),
+        pin: PW1.to_owned(),
+        so_pin: PW3.to_owned(),
         write_pem: Box::new(|_| Ok(())),
     }
 }

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::key_material::PrivateKey;
 use super::metadata::{KeyOrigin, Metadata};
-use super::platform::{Answer, Running};
-use super::prepared::PreparedKey;
 use super::{PIV_AID, PivOptions};
 use crate::card::{Command, status};
+use crate::firmware::{self, Answer, PreparedKey, Running};
 
 /// The PUK's retry counter when full; the application sets the same number.
 const PUK_RETRIES: u8 = 3;
@@ -42,27 +41,22 @@ pub(super) struct CommandLayer {
     deleted: BTreeSet<u8>,
 }
 
-impl CommandLayer {
-    pub(super) fn new(options: &PivOptions, serial: u32, prepared: PreparedKey) -> Self {
-        Self {
-            options: options.clone(),
-            serial,
-            prepared,
-            metadata: Metadata::default(),
-            puk_retries: PUK_RETRIES,
-            key_history: None,
-            own_objects: BTreeMap::new(),
-            deleted: BTreeSet::new(),
-        }
+impl firmware::CommandLayer for CommandLayer {
+    fn answers_to(&self, name: &[u8]) -> bool {
+        firmware::names(name, &PIV_AID, 5)
+    }
+
+    fn reselect_keeps_login(&self) -> bool {
+        self.options.reselect_keeps_login
     }
 
     /// SELECT of the application by its whole name; gives the application property template.
-    pub(super) fn select(&mut self, application: &mut dyn Running) -> Option<Answer> {
+    fn select(&mut self, application: &mut dyn Running) -> Option<Answer> {
         application.call(&command(0xA4, 0x04, 0x00, PIV_AID.to_vec()))
     }
 
     /// Processes one command; `None` means that the application crashed.
-    pub(super) fn call(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
+    fn call(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
         let yubico = self.options.yubico_extensions;
         match (command.instruction, command.p1, command.p2) {
             (0x24, 0x00, 0x80) => self.change_pin(application, command),
@@ -81,6 +75,21 @@ impl CommandLayer {
             (0xFB, _, _) if yubico => self.reset(application, command),
             (0xFF, _, _) if yubico => self.set_management_key(application, command),
             _ => own(application, Answer::status(status::INSTRUCTION_NOT_SUPPORTED)),
+        }
+    }
+}
+
+impl CommandLayer {
+    pub(super) fn new(options: &PivOptions, serial: u32, prepared: PreparedKey) -> Self {
+        Self {
+            options: options.clone(),
+            serial,
+            prepared,
+            metadata: Metadata::default(),
+            puk_retries: PUK_RETRIES,
+            key_history: None,
+            own_objects: BTreeMap::new(),
+            deleted: BTreeSet::new(),
         }
     }
 

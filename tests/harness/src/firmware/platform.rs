@@ -1,15 +1,16 @@
-//! The hardware under the PIV application: flash, random numbers, and the trussed service with the backends that the application asks for.
+//! The hardware under the applications: flash, random numbers, and the trussed service with the backends that they ask for.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use heapless::Vec as Buffer;
+use heapless::{Vec as Buffer, VecView as BufferView};
+use iso7816::Status;
 use iso7816::command::CommandView;
 use littlefs2::consts::{U1, U512};
 use littlefs2::driver::Storage;
 use littlefs2::io::Result as IoResult;
-use littlefs2_core::path;
-use piv_authenticator::{Authenticator, Options};
+use littlefs2_core::{PathBuf, path};
+use piv_authenticator::Authenticator;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use trussed::ClientImplementation;
@@ -28,49 +29,58 @@ const MAX_RESPONSE: usize = 32 * 1024;
 
 /// What the application answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answer {
-    pub(super) data: Vec<u8>,
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) data: Vec<u8>,
+    pub(crate) status: u16,
 }
 
 impl Answer {
-    pub(super) fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self { data: Vec::new(), status }
     }
 
-    pub(super) fn success(data: Vec<u8>) -> Self {
+    pub(crate) fn success(data: Vec<u8>) -> Self {
         Self { data, status: status::SUCCESS }
     }
 
-    pub(super) fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         self.status == status::SUCCESS
     }
 }
 
 /// The application between two losses of its volatile state.
-pub(super) trait Running {
+pub(crate) trait Running {
     /// Processes one command; `None` means that the application crashed and has to be started anew.
     fn call(&mut self, command: &Command) -> Option<Answer>;
 }
 
 /// What is to happen after a session of the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum After {
+pub(crate) enum After {
     /// The application starts again with its persistent state only.
     Restart,
     /// The card is gone.
     End,
 }
 
-/// Runs the application over flash memory that lasts for the whole call, and one `session` after the other over volatile memory.
-pub(super) fn run(
+/// The applications that a card carries; each lives on the same service.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Installed {
+    pub(crate) piv: Option<piv_authenticator::Options>,
+    pub(crate) openpgp: Option<opcard::Options>,
+}
+
+/// The running applications, in the order PIV, OpenPGP.
+pub(crate) type Applications<'a, 'r> = &'a mut [Box<dyn Running + 'r>];
+
+/// Runs the applications over flash memory that lasts for the whole call, and one `session` after the other over volatile memory.
+pub(crate) fn run(
     seed: [u8; 32],
-    uuid: [u8; 16],
+    installed: &Installed,
     prepared: &PreparedKey,
-    mut session: impl FnMut(&mut dyn Running) -> After,
+    mut session: impl FnMut(Applications<'_, '_>) -> After,
 ) {
     let mut entropy = ChaCha8Rng::from_seed(seed);
-    let options = Options::new().uuid(Some(uuid)).label(b"Cardea bench PIV").url(b"");
     let mut internal = Flash::<128>::config();
     let mut external = Flash::<4096>::config();
     internal
@@ -80,7 +90,7 @@ pub(super) fn run(
                     let mut volatile = Flash::<512>::config();
                     let after = volatile.with_fs(|volatile| {
                         let store = Store { internal, external, volatile };
-                        start(store, &mut entropy, options.clone(), prepared, &mut session)
+                        start(store, &mut entropy, installed, prepared, &mut session)
                     });
                     if after.expect("volatile memory mounts") == After::End {
                         break;
@@ -95,39 +105,69 @@ pub(super) fn run(
 fn start(
     store: Store<'_>,
     entropy: &mut ChaCha8Rng,
-    options: Options,
+    installed: &Installed,
     prepared: &PreparedKey,
-    session: &mut impl FnMut(&mut dyn Running) -> After,
+    session: &mut impl FnMut(Applications<'_, '_>) -> After,
 ) -> After {
     let mut seed = [0; 32];
     entropy.fill_bytes(&mut seed);
     let board = Board { rng: ChaCha8Rng::from_seed(seed), store, ui: UserInterface::new() };
     let service = RefCell::new(Service::with_dispatch(board, Dispatch::new(prepared.clone())));
-    let channel = TrussedChannel::new();
-    let (requester, responder) = channel.split().expect("the channel is unused");
-    let endpoint = ServiceEndpoint::new(responder, CoreContext::new(path!("piv").into()), Backends::ORDER);
-    let syscall = Inline { service: &service, endpoints: [endpoint] };
-    let client = ClientImplementation::<_, Dispatch>::new(requester, syscall, None);
-    let mut application = Application { authenticator: Authenticator::new(client, options), reply: Box::default() };
-    session(&mut application)
+    let channels = [TrussedChannel::new(), TrussedChannel::new()];
+    let mut applications: Vec<Box<dyn Running + '_>> = Vec::new();
+    if let Some(options) = &installed.piv {
+        let client = client(&service, &channels[0], path!("piv").into());
+        let application = Authenticator::new(client, options.clone());
+        applications.push(Box::new(Application { application, reply: Box::default() }));
+    }
+    if let Some(options) = &installed.openpgp {
+        let client = client(&service, &channels[1], path!("opcard").into());
+        let application = opcard::Card::new(client, options.clone());
+        applications.push(Box::new(Application { application, reply: Box::default() }));
+    }
+    session(&mut applications)
 }
 
 type Client<'a> = ClientImplementation<'a, Inline<'a>, Dispatch>;
 
-struct Application<'a> {
-    authenticator: Authenticator<Client<'a>>,
+/// A client of the service with endpoint and file system of its own.
+fn client<'a>(service: &'a RefCell<Service<Board<'a>, Dispatch>>, channel: &'a TrussedChannel, name: PathBuf) -> Client<'a> {
+    let (requester, responder) = channel.split().expect("the channel is unused");
+    let endpoint = ServiceEndpoint::new(responder, CoreContext::new(name), Backends::ORDER);
+    ClientImplementation::new(requester, Inline { service, endpoints: [endpoint] }, None)
+}
+
+/// An application as its crate has it.
+trait Responds {
+    fn respond(&mut self, command: CommandView<'_>, reply: &mut BufferView<u8>) -> Result<(), Status>;
+}
+
+impl Responds for Authenticator<Client<'_>> {
+    fn respond(&mut self, command: CommandView<'_>, reply: &mut BufferView<u8>) -> Result<(), Status> {
+        Authenticator::respond(self, command, reply)
+    }
+}
+
+impl Responds for opcard::Card<Client<'_>> {
+    fn respond(&mut self, command: CommandView<'_>, reply: &mut BufferView<u8>) -> Result<(), Status> {
+        self.handle(command, reply)
+    }
+}
+
+struct Application<A> {
+    application: A,
     reply: Box<Buffer<u8, MAX_RESPONSE>>,
 }
 
-impl Running for Application<'_> {
+impl<A: Responds> Running for Application<A> {
     fn call(&mut self, command: &Command) -> Option<Answer> {
         let bytes = command.encode();
         let Ok(view) = CommandView::try_from(bytes.as_slice()) else {
             return Some(Answer::status(status::WRONG_LENGTH));
         };
-        let Self { authenticator, reply } = self;
+        let Self { application, reply } = self;
         reply.clear();
-        let result = catch_unwind(AssertUnwindSafe(|| authenticator.respond(view, reply.as_mut_view())));
+        let result = catch_unwind(AssertUnwindSafe(|| application.respond(view, reply.as_mut_view())));
         match result {
             Ok(Ok(())) => Some(Answer::success(reply.to_vec())),
             Ok(Err(error)) => Some(Answer::status(error.into())),

@@ -20,7 +20,7 @@ use super::prepared::PreparedKey;
 
 /// The backends besides trussed's core.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Backends {
+pub(crate) enum Backends {
     Prepared,
     Rsa,
     Auth,
@@ -29,7 +29,7 @@ pub(super) enum Backends {
 
 impl Backends {
     /// Asked in this order; the prepared key comes before everyone who could generate one.
-    pub(super) const ORDER: &'static [BackendId<Self>] = &[
+    pub(crate) const ORDER: &'static [BackendId<Self>] = &[
         BackendId::Custom(Self::Prepared),
         BackendId::Custom(Self::Rsa),
         BackendId::Custom(Self::Auth),
@@ -40,19 +40,19 @@ impl Backends {
 
 /// What the backends remember per client.
 #[derive(Default)]
-pub(super) struct Contexts {
+pub(crate) struct Contexts {
     auth: AuthContext,
     staging: StagingContext,
 }
 
-pub(super) struct Dispatch {
+pub(crate) struct Dispatch {
     prepared: PreparedKey,
     auth: AuthBackend,
     staging: StagingBackend,
 }
 
 impl Dispatch {
-    pub(super) fn new(prepared: PreparedKey) -> Self {
+    pub(crate) fn new(prepared: PreparedKey) -> Self {
         Self {
             prepared,
             auth: AuthBackend::new(Location::Internal, FilesystemLayout::V1),
@@ -64,7 +64,7 @@ impl Dispatch {
 /// The extensions by the number that travels with a request.
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
-pub(super) enum Extensions {
+pub(crate) enum Extensions {
     Auth = 0,
     Chunked = 1,
     Hpke = 2,

@@ -17,16 +17,16 @@ use trussed_core::types::Mechanism;
 
 /// A place for one key, shared by the command layer that fills it and the backend that takes it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct PreparedKey(Rc<RefCell<Option<Vec<u8>>>>);
+pub(crate) struct PreparedKey(Rc<RefCell<Option<Vec<u8>>>>);
 
 impl PreparedKey {
     /// Puts the key there in the form the backends store: PKCS #8 DER for RSA, the scalar for elliptic curves.
-    pub(super) fn put(&self, material: Vec<u8>) {
+    pub(crate) fn put(&self, material: Vec<u8>) {
         self.0.replace(Some(material));
     }
 
     /// Takes the key away if it is still there.
-    pub(super) fn take(&self) -> Option<Vec<u8>> {
+    pub(crate) fn take(&self) -> Option<Vec<u8>> {
         self.0.take()
     }
 }
