@@ -2,7 +2,7 @@
 
 use cardea_apdu::Atr;
 
-use super::{CardApplication, CardError, Description, myeid, piv};
+use super::{CardApplication, CardError, Description, myeid, openpgp, piv};
 use crate::channel::{Channel, ChannelError};
 
 /// What a probe finds: the application, selected, or nothing.
@@ -22,6 +22,8 @@ pub struct Driver {
 pub static DRIVERS: &[Driver] = &[
     // First because the discovery object tells in one command without SELECT, which spares other programs' logins.
     Driver { name: "PIV", hint: |_| false, probe: piv::probe },
+    // After PIV, because it has to select: a YubiKey whose PIV is current was asked without that.
+    Driver { name: "OpenPGP", hint: |_| false, probe: openpgp::probe },
     // Asked only where the ATR bears its name, so it costs other cards nothing.
     Driver { name: "MyEID", hint: myeid::hint, probe: myeid::probe },
 ];

@@ -10,6 +10,7 @@ pub mod key;
 pub mod myeid;
 pub mod new_key;
 pub mod new_object;
+pub mod openpgp;
 pub mod piv;
 pub mod pkcs15;
 pub mod secret_key;
@@ -331,6 +332,10 @@ pub trait CardApplication: Send {
     fn objects(&mut self, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError>;
     /// Verifies reference data. Never sends an empty PIN.
     fn verify(&mut self, channel: &mut Channel<'_>, role: Role, pin: &Pin) -> Result<(), CardError>;
+    /// Verifies the user's PIN for one use of a key that wants it each time.
+    fn verify_for(&mut self, channel: &mut Channel<'_>, _: &PrivateKey, pin: &Pin) -> Result<(), CardError> {
+        self.verify(channel, Role::User, pin)
+    }
 
     /// Whether it is to have a logical channel of its own where the card announces such (ISO 7816-4 5.4.2): so only where
     /// all its commands work there as on the basic one.

@@ -1,9 +1,9 @@
-//! GET DATA (ISO 7816-4 11.4.3) and PUT DATA (11.4.6).
+//! GET DATA, SELECT DATA and PUT DATA (ISO 7816-4 11.4.2, 11.4.3 and 11.4.6).
 
 use cardea_apdu::tlv::{Builder, list::TAG_LIST, write};
 use cardea_apdu::{Command, Tag};
 
-use super::{INS_GET_DATA, INS_GET_DATA_ODD, INS_PUT_DATA_ODD, execute};
+use super::{INS_GET_DATA, INS_GET_DATA_ODD, INS_PUT_DATA, INS_PUT_DATA_ODD, INS_SELECT_DATA, execute};
 use crate::card::CardError;
 use crate::channel::Channel;
 use crate::secret::SecretBytes;
@@ -44,4 +44,21 @@ pub fn get_data_of_file(channel: &mut Channel<'_>, file: u16, tag: Tag) -> Resul
 pub fn get_data_by_number(channel: &mut Channel<'_>, number: u16) -> Result<SecretBytes, CardError> {
     let [p1, p2] = number.to_be_bytes();
     execute(channel, Command::new(0x00, INS_GET_DATA, p1, p2).le_max())
+}
+
+/// SELECT DATA: the following commands about the object with this tag mean its occurrence number `occurrence`, from 0.
+pub fn select_data(channel: &mut Channel<'_>, occurrence: u8, general_reference: &[u8]) -> Result<(), CardError> {
+    execute(channel, Command::new(0x00, INS_SELECT_DATA, occurrence, 0x04).data(general_reference)).map(drop)
+}
+
+/// PUT DATA of the object whose tag of one or two bytes stands in P1-P2. Whatever it is, the trace does not show it.
+pub fn put_data_by_number(channel: &mut Channel<'_>, number: u16, content: SecretBytes) -> Result<(), CardError> {
+    let [p1, p2] = number.to_be_bytes();
+    execute(channel, Command::new(0x00, INS_PUT_DATA, p1, p2).data_zeroizing(content).secret_command()).map(drop)
+}
+
+/// PUT DATA with the odd instruction code: data objects in the current DF, without a tag list.
+pub fn put_data(channel: &mut Channel<'_>, objects: SecretBytes) -> Result<(), CardError> {
+    let [p1, p2] = CURRENT_DF.to_be_bytes();
+    execute(channel, Command::new(0x00, INS_PUT_DATA_ODD, p1, p2).data_zeroizing(objects).secret_command()).map(drop)
 }

@@ -24,6 +24,8 @@ pub const INS_CHANGE_REFERENCE_DATA: u8 = 0x24;
 pub const INS_PERFORM_SECURITY_OPERATION: u8 = 0x2A;
 /// RESET RETRY COUNTER (ISO 7816-4 11.6.10).
 pub const INS_RESET_RETRY_COUNTER: u8 = 0x2C;
+/// GENERATE ASYMMETRIC KEY PAIR (ISO 7816-8 11.2).
+pub const INS_GENERATE_ASYMMETRIC_KEY_PAIR: u8 = 0x47;
 /// GET CHALLENGE (ISO 7816-4 11.6.3).
 pub const INS_GET_CHALLENGE: u8 = 0x84;
 /// GENERAL AUTHENTICATE (ISO 7816-4 11.6.5).
@@ -32,10 +34,14 @@ pub const INS_GENERAL_AUTHENTICATE: u8 = 0x87;
 pub const INS_INTERNAL_AUTHENTICATE: u8 = 0x88;
 /// SELECT (ISO 7816-4 11.2.2).
 pub const INS_SELECT: u8 = 0xA4;
+/// SELECT DATA (ISO 7816-4 11.4.2).
+pub const INS_SELECT_DATA: u8 = 0xA5;
 /// GET DATA, even instruction code (ISO 7816-4 11.4.3).
 pub const INS_GET_DATA: u8 = 0xCA;
 /// GET DATA, odd instruction code (ISO 7816-4 11.4.3).
 pub const INS_GET_DATA_ODD: u8 = 0xCB;
+/// PUT DATA, even instruction code (ISO 7816-4 11.4.6).
+pub const INS_PUT_DATA: u8 = 0xDA;
 /// PUT DATA, odd instruction code (ISO 7816-4 11.4.6).
 pub const INS_PUT_DATA_ODD: u8 = 0xDB;
 

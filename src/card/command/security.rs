@@ -4,7 +4,7 @@
 use cardea_apdu::Command;
 
 use super::{
-    INS_GENERAL_AUTHENTICATE, INS_GET_CHALLENGE, INS_INTERNAL_AUTHENTICATE, INS_MANAGE_SECURITY_ENVIRONMENT,
+    INS_GENERAL_AUTHENTICATE, INS_GENERATE_ASYMMETRIC_KEY_PAIR, INS_GET_CHALLENGE, INS_INTERNAL_AUTHENTICATE, INS_MANAGE_SECURITY_ENVIRONMENT,
     INS_PERFORM_SECURITY_OPERATION, execute,
 };
 use crate::card::CardError;
@@ -53,4 +53,20 @@ pub fn compute_digital_signature(channel: &mut Channel<'_>, data: &[u8]) -> Resu
 pub fn decipher(channel: &mut Channel<'_>, data: &[u8]) -> Result<SecretBytes, CardError> {
     let command = Command::new(0x00, INS_PERFORM_SECURITY_OPERATION, 0x80, 0x86);
     execute(channel, command.data(data).le_max().secret_response())
+}
+
+/// PERFORM SECURITY OPERATION: ENCIPHER; gives a padding indicator and the cryptogram (ISO 7816-8 11.9).
+pub fn encipher(channel: &mut Channel<'_>, data: &[u8]) -> Result<SecretBytes, CardError> {
+    let command = Command::new(0x00, INS_PERFORM_SECURITY_OPERATION, 0x86, 0x80);
+    execute(channel, command.data(data).le_max().secret_command())
+}
+
+/// GENERATE ASYMMETRIC KEY PAIR: `p1` says whether a key is generated or read, `template` is a control reference template.
+pub fn generate_asymmetric_key_pair(
+    channel: &mut Channel<'_>,
+    p1: u8,
+    template: &[u8],
+) -> Result<SecretBytes, CardError> {
+    let command = Command::new(0x00, INS_GENERATE_ASYMMETRIC_KEY_PAIR, p1, 0x00);
+    execute(channel, command.data(template).le_max())
 }

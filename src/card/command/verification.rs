@@ -13,6 +13,8 @@ use crate::secret::SecretBytes;
 
 /// P1 of VERIFY that sets the verification status to "not verified" (ISO 7816-4 11.6.6).
 const LOG_OUT: u8 = 0xFF;
+/// P1 of RESET RETRY COUNTER whose data are the new reference data only (ISO 7816-4 11.6.10).
+const VERIFIED: u8 = 0x02;
 
 /// VERIFY. Without data it would be a question, so that is refused as a length.
 pub fn verify(channel: &mut Channel<'_>, reference: u8, data: SecretBytes) -> Result<(), CardError> {
@@ -46,6 +48,19 @@ pub fn change_reference_data(
 /// RESET RETRY COUNTER with the resetting code and the new data.
 pub fn reset_retry_counter(channel: &mut Channel<'_>, reference: u8, code: &[u8], new: &[u8]) -> Result<(), CardError> {
     two(channel, INS_RESET_RETRY_COUNTER, reference, code, new)
+}
+
+/// RESET RETRY COUNTER with the new data alone, proved by a verification before (P1 = 02).
+pub fn reset_retry_counter_after_verification(
+    channel: &mut Channel<'_>,
+    reference: u8,
+    new: SecretBytes,
+) -> Result<(), CardError> {
+    if new.is_empty() {
+        return Err(CardError::PinLength);
+    }
+    let command = Command::new(0x00, INS_RESET_RETRY_COUNTER, VERIFIED, reference);
+    execute(channel, command.data_zeroizing(new).secret_command()).map(drop)
 }
 
 fn two(channel: &mut Channel<'_>, instruction: u8, reference: u8, proof: &[u8], new: &[u8]) -> Result<(), CardError> {

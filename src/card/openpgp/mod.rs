@@ -1,0 +1,283 @@
+//! The OpenPGP card application, versions 2.0 to 3.4 ("Functional Specification of the OpenPGP application on ISO Smart
+//! Card Operating Systems", cited as "OpenPGP card").
+//!
+//! Commands from a fresh card to its [`Description`], after the PIV driver's three: SELECT, GET DATA of the application
+//! related data and of the cardholder's: six in all. All objects of a card with three keys cost nine more (`objects`).
+//!
+//! One PIN for one user: C_Login verifies PW1 for everything that it stays valid for. Where PW1 is valid for one signature
+//! only, the signature key wants it each time, and the login leaves that purpose out. PW3 is the security officer's.
+//!
+//! What cards answer is hostile: structures are read with bounds, and a broken object is left out rather than making the
+//! others unusable.
+
+mod algorithm;
+mod application_data;
+mod cardholder;
+mod certificate;
+mod identifier;
+mod kdf;
+mod key_reference;
+mod objects;
+mod operation;
+mod password;
+mod public_key;
+
+use cardea_apdu::Atr;
+
+use super::command::{data_object, security, selection, verification};
+use super::key::PublicKey;
+use super::x509;
+use super::{
+    CardApplication, CardError, CardObject, DecipherScheme, Description, PrivateKey, Role, SignatureScheme,
+};
+use crate::channel::Channel;
+use crate::secret::{Pin, SecretBytes};
+use application_data::ApplicationData;
+use certificate::Access;
+use identifier::{AID, Version};
+use kdf::Derivation;
+use key_reference::Key;
+
+/// DO 4F.
+const APPLICATION_IDENTIFIER: u16 = 0x4F;
+/// Longest text in a [`Description`].
+const TEXT_MAX: usize = 32;
+/// Longest challenge that is asked for at once; cards that say so are asked for less.
+const CHALLENGE_MAX: usize = 255;
+
+/// One OpenPGP card application and what is known about it.
+#[derive(Debug)]
+pub struct OpenPgp {
+    data: ApplicationData,
+    /// `data` were read and not used for objects yet.
+    fresh: bool,
+    certificates: Access,
+    /// Passwords that may be verified on the card, by reference.
+    verified: Vec<u8>,
+}
+
+/// Whether the card has an OpenPGP application, at one or two commands.
+pub fn probe(channel: &mut Channel<'_>, _: &Atr) -> Result<Option<Box<dyn CardApplication>>, CardError> {
+    match selection::select(channel, AID) {
+        Ok(_) => {}
+        Err(error @ CardError::Channel(_)) => return Err(error),
+        Err(_) => return Ok(None),
+    }
+    match ApplicationData::read(channel) {
+        Ok(data) => Ok(Some(Box::new(OpenPgp::new(data)))),
+        Err(error @ CardError::Channel(_)) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+impl OpenPgp {
+    fn new(data: ApplicationData) -> Self {
+        let certificates = Access::of(&data.identifier);
+        Self { data, fresh: true, certificates, verified: Vec::new() }
+    }
+
+    /// Reads the application related data unless they were read just now.
+    fn read_unless_fresh(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
+        if !self.fresh {
+            self.data = ApplicationData::read(channel)?;
+            self.fresh = true;
+        }
+        Ok(())
+    }
+
+    /// How PINs are sent, asked each time: whoever knows PW3 may have changed that since.
+    fn derivation(&self, channel: &mut Channel<'_>) -> Result<Option<Derivation>, CardError> {
+        if self.data.capabilities.kdf { Derivation::read(channel) } else { Ok(None) }
+    }
+
+    /// VERIFY under one reference.
+    fn verify_one(
+        &mut self,
+        channel: &mut Channel<'_>,
+        derivation: Option<&Derivation>,
+        reference: u8,
+        pin: &Pin,
+    ) -> Result<(), CardError> {
+        let result = password::verify(channel, derivation, reference, pin);
+        // A lost answer may have been a yes.
+        if matches!(result, Ok(()) | Err(CardError::Channel(_))) && !self.verified.contains(&reference) {
+            self.verified.push(reference);
+        }
+        result
+    }
+
+    /// Name for people: what C_InitToken wrote, or the cardholder's name with the card's, or the card's alone.
+    fn label(&self, name: &str) -> String {
+        let card = format!("OpenPGP {:08X}", self.data.identifier.serial);
+        let readable = cardholder::readable(name);
+        if readable.is_empty() {
+            let whole = format!("{} {card}", self.data.identifier.manufacturer_name());
+            return if whole.len() <= TEXT_MAX { whole } else { card };
+        }
+        if name.contains("<<") {
+            let room = TEXT_MAX.saturating_sub(card.len() + " ()".len());
+            format!("{} ({card})", bounded(&readable, room).trim_end())
+        } else {
+            bounded(&readable, TEXT_MAX).to_owned()
+        }
+    }
+}
+
+impl CardApplication for OpenPgp {
+    /// All access conditions end with it (OpenPGP card 7.2.1).
+    fn select(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
+        selection::select(channel, AID)?;
+        self.verified.clear();
+        Ok(())
+    }
+
+    /// By the application identifier, which has the card's number in it.
+    fn is_selected(&mut self, channel: &mut Channel<'_>) -> Result<bool, CardError> {
+        match data_object::get_data_by_number(channel, APPLICATION_IDENTIFIER) {
+            Ok(content) => Ok(*content == self.data.identifier.bytes),
+            Err(error @ CardError::Channel(_)) => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn describe(&mut self, channel: &mut Channel<'_>) -> Result<Description, CardError> {
+        self.read_unless_fresh(channel)?;
+        let name = cardholder::name(channel)?;
+        let Version(major, minor) = self.data.identifier.version;
+        let ApplicationData { identifier, passwords, capabilities, .. } = &self.data;
+        Ok(Description {
+            label: self.label(&name),
+            manufacturer: bounded(&identifier.manufacturer_name(), TEXT_MAX).to_owned(),
+            model: format!("OpenPGP {major}.{minor}"),
+            serial: identifier.serial_text(),
+            hardware: (0, 0),
+            firmware: (major, minor),
+            user_pin: passwords.description(Role::User, capabilities.kdf),
+            so_pin: Some(passwords.description(Role::SecurityOfficer, capabilities.kdf)),
+            random: capabilities.challenge,
+        })
+    }
+
+    fn objects(&mut self, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError> {
+        objects::read(self, channel)
+    }
+
+    /// The first refusal ends it, so a wrong PIN costs one try.
+    fn verify(&mut self, channel: &mut Channel<'_>, role: Role, pin: &Pin) -> Result<(), CardError> {
+        let derivation = self.derivation(channel)?;
+        if role == Role::SecurityOfficer {
+            return self.verify_one(channel, derivation.as_ref(), password::PW3, pin);
+        }
+        self.verify_one(channel, derivation.as_ref(), password::PW1_OTHER, pin)?;
+        if self.data.passwords.several_signatures {
+            self.verify_one(channel, derivation.as_ref(), password::PW1_SIGN, pin)?;
+        }
+        Ok(())
+    }
+
+    /// Only the signature key is asked for with a PIN each time.
+    fn verify_for(&mut self, channel: &mut Channel<'_>, key: &PrivateKey, pin: &Pin) -> Result<(), CardError> {
+        let reference = match Key::of(key.reference)? {
+            Key::Signature => password::PW1_SIGN,
+            Key::Decryption | Key::Authentication => password::PW1_OTHER,
+        };
+        let derivation = self.derivation(channel)?;
+        self.verify_one(channel, derivation.as_ref(), reference, pin)
+    }
+
+    /// From the PW status bytes: an empty VERIFY tells nothing while the password is verified.
+    fn retries(&mut self, channel: &mut Channel<'_>, role: Role) -> Result<Option<u8>, CardError> {
+        Ok(Some(password::Status::read(channel)?.tries(role)))
+    }
+
+    fn change_reference_data(
+        &mut self,
+        channel: &mut Channel<'_>,
+        role: Role,
+        old: &Pin,
+        new: &Pin,
+    ) -> Result<(), CardError> {
+        let derivation = self.derivation(channel)?;
+        password::change(channel, derivation.as_ref(), role, old, new)
+    }
+
+    /// PW3 unblocks. It is verified again only where the card has forgotten it.
+    fn reset_retry_counter(&mut self, channel: &mut Channel<'_>, unblocking: &Pin, new: &Pin) -> Result<(), CardError> {
+        let derivation = self.derivation(channel)?;
+        match password::reset(channel, derivation.as_ref(), new) {
+            Err(CardError::SecurityStatus) => {
+                self.verify_one(channel, derivation.as_ref(), password::PW3, unblocking)?;
+                password::reset(channel, derivation.as_ref(), new)
+            }
+            result => result,
+        }
+    }
+
+    /// VERIFY with P1 = FF from version 3.1 on. Earlier cards forget by selection at best, and nobody can be sure.
+    fn log_out(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
+        if self.data.identifier.version < Version::LOG_OUT {
+            self.select(channel)?;
+            return Err(CardError::NotSupported);
+        }
+        let known = core::mem::take(&mut self.verified);
+        let references = if known.is_empty() { vec![password::PW1_OTHER, password::PW1_SIGN] } else { known };
+        for reference in references {
+            match verification::log_out(channel, reference) {
+                Ok(()) => {}
+                Err(error @ CardError::Channel(_)) => return Err(error),
+                Err(_) => {
+                    self.select(channel)?;
+                    return Err(CardError::NotSupported);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn sign(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: &PrivateKey,
+        scheme: SignatureScheme,
+        input: &[u8],
+    ) -> Result<Vec<u8>, CardError> {
+        operation::sign(channel, Key::of(key.reference)?, key.kind, scheme, input)
+    }
+
+    fn decipher(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: &PrivateKey,
+        scheme: DecipherScheme,
+        cryptogram: &[u8],
+    ) -> Result<SecretBytes, CardError> {
+        operation::decipher(channel, Key::of(key.reference)?, key.kind, scheme, cryptogram)
+    }
+
+    fn agree(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: &PrivateKey,
+        peer: &PublicKey,
+    ) -> Result<SecretBytes, CardError> {
+        operation::agree(channel, Key::of(key.reference)?, key.kind, peer)
+    }
+
+    fn challenge(&mut self, channel: &mut Channel<'_>, length: usize) -> Result<SecretBytes, CardError> {
+        if !self.data.capabilities.challenge {
+            return Err(CardError::NotSupported);
+        }
+        let most = self.data.capabilities.challenge_length.clamp(1, CHALLENGE_MAX);
+        let mut random = SecretBytes::new(Vec::with_capacity(length));
+        while random.len() < length {
+            let piece = security::get_challenge(channel, (length - random.len()).min(most))?;
+            random.extend_from_slice(&piece);
+        }
+        Ok(random)
+    }
+}
+
+/// As much of a text as there is room for.
+fn bounded(text: &str, room: usize) -> &str {
+    text.get(..text.floor_char_boundary(room)).unwrap_or_default()
+}

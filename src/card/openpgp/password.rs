@@ -1,0 +1,173 @@
+//! PW1, PW3 and the resetting code (OpenPGP card 4.3): their state in DO C4, and the commands that take them.
+//!
+//! PW1 is verified for two purposes, each for itself: 81 for signatures, 82 for everything else. Both count down the same
+//! counter. PW3 (83) is the administrator's.
+
+use super::kdf::{Derivation, Salted};
+use crate::card::command::data_object::get_data_by_number;
+use crate::card::command::verification;
+use crate::card::{CardError, PinDescription, Role};
+use crate::channel::Channel;
+use crate::secret::{Pin, SecretBytes};
+
+/// PW1 for signatures.
+pub(super) const PW1_SIGN: u8 = 0x81;
+/// PW1 for decryption, authentication and private data.
+pub(super) const PW1_OTHER: u8 = 0x82;
+/// PW3.
+pub(super) const PW3: u8 = 0x83;
+
+/// DO C4.
+const PW_STATUS: u16 = 0xC4;
+/// Shortest PW1.
+const PW1_MIN: usize = 6;
+/// Shortest PW3.
+const PW3_MIN: usize = 8;
+/// Tries after a success, which all cards start with; some can be told another number, which nobody can ask for.
+const USUAL_TRIES: u8 = 3;
+/// Longest PIN of which a derived value is sent.
+const DERIVED_MAX: usize = 127;
+/// The bit of a length in C4 that says that the password is in PIN block format 2.
+const PIN_BLOCK: u8 = 0x80;
+
+/// PW status bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Status {
+    /// PW1 (81) stays valid after a signature.
+    pub(super) several_signatures: bool,
+    pw1_max: u8,
+    pw3_max: u8,
+    pw1_tries: u8,
+    pw3_tries: u8,
+}
+
+impl Status {
+    /// Reads content of DO C4.
+    pub(super) fn parse(content: &[u8]) -> Result<Self, CardError> {
+        let [several, pw1_max, _, pw3_max, pw1_tries, _, pw3_tries, ..] = content else {
+            return Err(CardError::Malformed { what: "PW status bytes" });
+        };
+        Ok(Self {
+            several_signatures: *several == 1,
+            pw1_max: *pw1_max,
+            pw3_max: *pw3_max,
+            pw1_tries: *pw1_tries,
+            pw3_tries: *pw3_tries,
+        })
+    }
+
+    /// GET DATA of C4.
+    pub(super) fn read(channel: &mut Channel<'_>) -> Result<Self, CardError> {
+        Self::parse(&get_data_by_number(channel, PW_STATUS)?)
+    }
+
+    /// Tries left.
+    pub(super) fn tries(&self, role: Role) -> u8 {
+        match role {
+            Role::User => self.pw1_tries,
+            Role::SecurityOfficer => self.pw3_tries,
+        }
+    }
+
+    /// What the password of `role` accepts. `derives` says that the card gets values derived from the PINs, so that its
+    /// own longest length says nothing.
+    pub(super) fn description(&self, role: Role, derives: bool) -> PinDescription {
+        let (min_length, max_length) = match role {
+            Role::User => (PW1_MIN, self.pw1_max),
+            Role::SecurityOfficer => (PW3_MIN, self.pw3_max),
+        };
+        let max_length = if derives { DERIVED_MAX } else { usize::from(max_length & !PIN_BLOCK) };
+        PinDescription {
+            min_length,
+            max_length,
+            retries: Some(self.tries(role)),
+            max_retries: Some(USUAL_TRIES.max(self.tries(role))),
+        }
+    }
+}
+
+/// Which password's salt a reference data qualifier goes with.
+fn salted(reference: u8) -> Salted {
+    if reference == PW3 { Salted::Pw3 } else { Salted::Pw1 }
+}
+
+/// VERIFY.
+pub(super) fn verify(
+    channel: &mut Channel<'_>,
+    derivation: Option<&Derivation>,
+    reference: u8,
+    pin: &Pin,
+) -> Result<(), CardError> {
+    verification::verify(channel, reference, sent(derivation, salted(reference), pin)?).map_err(blocked)
+}
+
+/// CHANGE REFERENCE DATA of 81 or 83.
+pub(super) fn change(
+    channel: &mut Channel<'_>,
+    derivation: Option<&Derivation>,
+    role: Role,
+    old: &Pin,
+    new: &Pin,
+) -> Result<(), CardError> {
+    let (reference, shortest) = match role {
+        Role::User => (PW1_SIGN, PW1_MIN),
+        Role::SecurityOfficer => (PW3, PW3_MIN),
+    };
+    if new.len() < shortest {
+        return Err(CardError::PinLength);
+    }
+    let (old, new) = (sent(derivation, salted(reference), old)?, sent(derivation, salted(reference), new)?);
+    verification::change_reference_data(channel, reference, &old, &new).map_err(blocked)
+}
+
+/// RESET RETRY COUNTER of PW1 after PW3 was verified.
+pub(super) fn reset(channel: &mut Channel<'_>, derivation: Option<&Derivation>, new: &Pin) -> Result<(), CardError> {
+    if new.len() < PW1_MIN {
+        return Err(CardError::PinLength);
+    }
+    let new = sent(derivation, Salted::Pw1, new)?;
+    verification::reset_retry_counter_after_verification(channel, PW1_SIGN, new)
+}
+
+/// What is sent of a PIN: itself, or what the card's KDF makes of it.
+fn sent(derivation: Option<&Derivation>, salted: Salted, pin: &Pin) -> Result<SecretBytes, CardError> {
+    if pin.is_empty() {
+        return Err(CardError::PinLength);
+    }
+    match derivation {
+        Some(derivation) => derivation.derive(salted, pin),
+        None => Ok(pin.expose().to_vec().into()),
+    }
+}
+
+/// No try left is a blocked password, which some cards (opcard, Gnuk) say as 63C0.
+fn blocked(error: CardError) -> CardError {
+    match error {
+        CardError::PinIncorrect { retries: Some(0) } => CardError::PinBlocked,
+        error => error,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_bytes_tell_lengths_and_tries() {
+        let status = Status::parse(&hex::decode("01407F7F020003").unwrap()).unwrap();
+        assert!(status.several_signatures);
+        let user = status.description(Role::User, false);
+        assert_eq!((user.min_length, user.max_length, user.retries), (6, 64, Some(2)));
+        let officer = status.description(Role::SecurityOfficer, false);
+        assert_eq!((officer.min_length, officer.max_length, officer.retries), (8, 127, Some(3)));
+        assert_eq!(status.description(Role::User, true).max_length, 127);
+    }
+
+    #[test]
+    fn status_bytes_that_are_too_few_are_refused() {
+        for text in ["", "00", "007F7F7F0300"] {
+            assert!(Status::parse(&hex::decode(text).unwrap()).is_err());
+        }
+    }
+}
