@@ -90,7 +90,7 @@ impl Session {
     fn login_for_operation(&self, pin: Pin) -> Result<(), Error> {
         self.with_operations(|operations| {
             let key = operations.waiting_for_context().ok_or(Error::OperationNotInitialized)?;
-            self.slot().prove(self.generation(), &pin)?;
+            self.slot().prove(self.generation(), key.key()?, &pin)?;
             key.context = Some(Proof::Pin(pin));
             Ok(())
         })

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use super::Slot;
 use super::access::CardAccess;
-use crate::card::{CardError, PinDescription, Role};
+use crate::card::{CardApplication, CardError, PinDescription, PrivateKey, Role};
+use crate::channel::Channel;
 use crate::error::Error;
 use crate::secret::Pin;
 use crate::token::login::Login;
@@ -40,14 +41,14 @@ impl Slot {
         })?
     }
 
-    /// C_Login with CKU_CONTEXT_SPECIFIC: proves the PIN for one operation, without changing the login state.
-    pub fn prove(&self, generation: u64, pin: &Pin) -> Result<(), Error> {
+    /// C_Login with CKU_CONTEXT_SPECIFIC: proves the PIN for one operation with `key`, without changing the login state.
+    pub fn prove(&self, generation: u64, key: &PrivateKey, pin: &Pin) -> Result<(), Error> {
         if self.role(generation)? != Some(Role::User) {
             return Err(Error::UserNotLoggedIn);
         }
         self.judge_path(generation)?;
         self.judge_length(generation, Role::User, pin)?;
-        self.with_card(generation, |access| self.verify_on(access, generation, Role::User, pin))
+        self.with_card(generation, |access| self.verify_for_on(access, generation, key, pin))
     }
 
     /// C_Logout: on the host at once, and on the card by command where it has one.
@@ -140,8 +141,33 @@ impl Slot {
         role: Role,
         pin: &Pin,
     ) -> Result<(), Error> {
+        self.guarded(access, generation, role, pin, |application, channel| application.verify(channel, role, pin))
+    }
+
+    /// The same with the user's PIN for one use of `key`.
+    pub(super) fn verify_for_on(
+        &self,
+        access: &mut CardAccess<'_, '_>,
+        generation: u64,
+        key: &PrivateKey,
+        pin: &Pin,
+    ) -> Result<(), Error> {
+        let verify = |application: &mut dyn CardApplication, channel: &mut Channel<'_>| {
+            application.verify_for(channel, key, pin)
+        };
+        self.guarded(access, generation, Role::User, pin, verify)
+    }
+
+    fn guarded(
+        &self,
+        access: &mut CardAccess<'_, '_>,
+        generation: u64,
+        role: Role,
+        pin: &Pin,
+        verify: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>) -> Result<(), CardError>,
+    ) -> Result<(), Error> {
         self.guard_against(access, generation, role, pin)?;
-        let outcome = access.certainly(|application, channel| application.verify(channel, role, pin));
+        let outcome = access.certainly(verify);
         self.note(generation, role, Some(pin), &outcome)?;
         Ok(outcome?)
     }

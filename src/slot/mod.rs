@@ -260,7 +260,7 @@ impl Slot {
                 // It is this operation's login that is lost, and perhaps no other.
                 (Err(CardError::SecurityStatus), Some(Proof::Entered)) => return Err(Error::UserNotLoggedIn),
                 (Err(CardError::SecurityStatus), Some(Proof::Pin(pin))) => self
-                    .verify_on(access, generation, Role::User, pin)
+                    .verify_for_on(access, generation, key, pin)
                     .and_then(|()| access.certainly(&mut work).map_err(Error::from)),
                 (result, _) => result.map_err(Error::from),
             };

@@ -163,7 +163,10 @@ mod tests {
         assert_eq!(parse("0108000020").unwrap().format, ImportFormat::Standard);
         assert_eq!(parse("132A8648CE3D030107").unwrap().kind, KeyKind::Ec(Curve::P256));
         let with_public = parse("122B81040022FF").unwrap();
-        assert_eq!((with_public.kind, with_public.format), (KeyKind::Ec(Curve::P384), ImportFormat::ScalarWithPublicKey));
+        assert_eq!(
+            (with_public.kind, with_public.format),
+            (KeyKind::Ec(Curve::P384), ImportFormat::ScalarWithPublicKey)
+        );
         assert_eq!(parse("132B8104002300").unwrap().kind, KeyKind::Ec(Curve::P521));
         assert_eq!(parse("162B06010401DA470F01").unwrap().kind, KeyKind::Ed25519);
         assert_eq!(parse("122B060104019755010501").unwrap().kind, KeyKind::X25519);

@@ -216,7 +216,7 @@ pub(super) mod tests {
         for end in 0..whole.len() {
             assert!(ApplicationData::parse(&whole[..end]).is_err(), "{end}");
         }
-        for at in [1, 19, 20, 22] {
+        for at in [1, 19, 20] {
             let mut lying = whole.clone();
             lying[at] = lying[at].wrapping_add(1);
             assert!(ApplicationData::parse(&lying).is_err(), "{at}");

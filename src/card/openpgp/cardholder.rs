@@ -39,7 +39,9 @@ fn parse(answer: &[u8]) -> Option<String> {
 /// A name in ISO 7501-1's form, `Lovelace<<Ada<Augusta`, as people write it; any other as it is.
 pub(super) fn readable(name: &str) -> String {
     match name.split_once("<<") {
-        Some((surname, given)) => format!("{} {}", given.replace('<', " "), surname.replace('<', " ")).trim().to_owned(),
+        Some((surname, given)) => {
+            format!("{} {}", given.replace('<', " "), surname.replace('<', " ")).trim().to_owned()
+        }
         None => name.trim().to_owned(),
     }
 }

@@ -71,9 +71,7 @@ impl Access {
         if !self.reaches(key) {
             return Ok(None);
         }
-        let content = self
-            .choose(channel, identifier, key)
-            .and_then(|()| get_data_by_number(channel, CERTIFICATE));
+        let content = self.choose(channel, identifier, key).and_then(|()| get_data_by_number(channel, CERTIFICATE));
         match content {
             Ok(content) => Ok(certificate(&content)),
             Err(error @ CardError::Channel(_)) => Err(error),

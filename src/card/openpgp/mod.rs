@@ -27,9 +27,7 @@ use cardea_apdu::Atr;
 use super::command::{data_object, security, selection, verification};
 use super::key::PublicKey;
 use super::x509;
-use super::{
-    CardApplication, CardError, CardObject, DecipherScheme, Description, PrivateKey, Role, SignatureScheme,
-};
+use super::{CardApplication, CardError, CardObject, DecipherScheme, Description, PrivateKey, Role, SignatureScheme};
 use crate::channel::Channel;
 use crate::secret::{Pin, SecretBytes};
 use application_data::ApplicationData;
@@ -220,7 +218,8 @@ impl CardApplication for OpenPgp {
             return Err(CardError::NotSupported);
         }
         let known = core::mem::take(&mut self.verified);
-        let references = if known.is_empty() { vec![password::PW1_OTHER, password::PW1_SIGN] } else { known };
+        let all = [password::PW1_OTHER, password::PW1_SIGN, password::PW3];
+        let references = if known.is_empty() { all.to_vec() } else { known };
         for reference in references {
             match verification::log_out(channel, reference) {
                 Ok(()) => {}

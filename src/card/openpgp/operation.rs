@@ -1,7 +1,7 @@
 //! What private keys do: COMPUTE DIGITAL SIGNATURE, INTERNAL AUTHENTICATE, DECIPHER (OpenPGP card 7.2.10, 7.2.11, 7.2.13).
 
-use cardea_apdu::tlv::Builder;
 use cardea_apdu::Tag;
+use cardea_apdu::tlv::Builder;
 use zeroize::Zeroizing;
 
 use super::key_reference::Key;
@@ -34,9 +34,7 @@ pub(super) fn abilities(key: Key, kind: KeyKind) -> Abilities {
         (Key::Signature | Key::Authentication, KeyKind::Rsa { .. }) => {
             Abilities { sign: &[SignatureScheme::RsaPkcs1], ..NONE }
         }
-        (Key::Signature | Key::Authentication, KeyKind::Ec(_)) => {
-            Abilities { sign: &[SignatureScheme::Ecdsa], ..NONE }
-        }
+        (Key::Signature | Key::Authentication, KeyKind::Ec(_)) => Abilities { sign: &[SignatureScheme::Ecdsa], ..NONE },
         (Key::Signature | Key::Authentication, KeyKind::Ed25519) => {
             Abilities { sign: &[SignatureScheme::Eddsa], ..NONE }
         }

@@ -1,7 +1,7 @@
 //! Public keys, which the card gives without a certificate (OpenPGP card 7.2.14).
 
-use cardea_apdu::tlv::{Reader, write};
 use cardea_apdu::Tag;
+use cardea_apdu::tlv::{Reader, write};
 
 use super::key_reference::Key;
 use crate::card::CardError;

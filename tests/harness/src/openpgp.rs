@@ -13,9 +13,7 @@ use crate::card::{Atr, VirtualCard};
 use crate::firmware::{Behaviour, Chip, Image, Installed, PreparedKey, random};
 use command_layer::CommandLayer;
 
-pub use provision::{
-    OpenPgpKeyKind, OpenPgpLayout, ProvisionedOpenPgp, provision_openpgp, public_key, rsa_public_key,
-};
+pub use provision::{OpenPgpKeyKind, OpenPgpLayout, ProvisionedOpenPgp, provision_openpgp, public_key, rsa_public_key};
 
 /// The beginning of every OpenPGP card's AID (OpenPGP card 4.2.1): RID of FSF Europe, application 01.
 pub const OPENPGP_AID: [u8; 6] = [0xD2, 0x76, 0x00, 0x01, 0x24, 0x01];

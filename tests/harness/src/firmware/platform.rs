@@ -131,7 +131,11 @@ fn start(
 type Client<'a> = ClientImplementation<'a, Inline<'a>, Dispatch>;
 
 /// A client of the service with endpoint and file system of its own.
-fn client<'a>(service: &'a RefCell<Service<Board<'a>, Dispatch>>, channel: &'a TrussedChannel, name: PathBuf) -> Client<'a> {
+fn client<'a>(
+    service: &'a RefCell<Service<Board<'a>, Dispatch>>,
+    channel: &'a TrussedChannel,
+    name: PathBuf,
+) -> Client<'a> {
     let (requester, responder) = channel.split().expect("the channel is unused");
     let endpoint = ServiceEndpoint::new(responder, CoreContext::new(name), Backends::ORDER);
     ClientImplementation::new(requester, Inline { service, endpoints: [endpoint] }, None)

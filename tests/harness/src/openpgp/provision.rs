@@ -9,8 +9,8 @@ use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use rsa::{BigUint, RsaPrivateKey, RsaPublicKey};
 use sha2::{Digest, Sha256};
-use x509_cert::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
 use x509_cert::der::Encode;
+use x509_cert::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
 use x509_cert::der::pem::{LineEnding, encode_string};
 use x509_cert::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
@@ -194,7 +194,8 @@ fn import(terminal: &mut Terminal<'_>, reference: u8, pem: &str) -> Vec<u8> {
     put(terminal, 0xC0 + u16::from(reference), &[0x01, high, low, 0x00, 0x20, 0x00]);
     let exponent = [0x00, 0x01, 0x00, 0x01];
     let primes: Vec<Vec<u8>> = key.primes().iter().map(BigUint::to_bytes_be).collect();
-    let lengths = [&[0x91][..], &length(4), &[0x92], &length(primes[0].len()), &[0x93], &length(primes[1].len())].concat();
+    let lengths =
+        [&[0x91][..], &length(4), &[0x92], &length(primes[0].len()), &[0x93], &length(primes[1].len())].concat();
     let list = [
         template(reference).to_vec(),
         object(&[0x7F, 0x48], &lengths),
