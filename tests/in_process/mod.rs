@@ -16,6 +16,7 @@ mod lengths;
 mod logical_channels;
 mod login;
 mod myeid;
+mod openpgp;
 mod panics;
 mod parallel;
 mod pin_guard;

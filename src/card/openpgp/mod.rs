@@ -4,8 +4,8 @@
 //! Commands from a fresh card to its [`Description`], after the PIV driver's three: SELECT, GET DATA of the application
 //! related data and of the cardholder's: six in all. All objects of a card with three keys cost nine more (`objects`).
 //!
-//! One PIN for one user: C_Login verifies PW1 for everything that it stays valid for. Where PW1 is valid for one signature
-//! only, the signature key wants it each time, and the login leaves that purpose out. PW3 is the security officer's.
+//! One PIN for one user: C_Login verifies PW1 for both its purposes. Where PW1 is valid for one signature only, the
+//! signature key wants it each time. PW3 is the security officer's.
 //!
 //! What cards answer is hostile: structures are read with bounds, and a broken object is left out rather than making the
 //! others unusable.
@@ -14,20 +14,29 @@ mod algorithm;
 mod application_data;
 mod cardholder;
 mod certificate;
+mod fingerprint;
 mod identifier;
+mod initialization;
 mod kdf;
 mod key_reference;
 mod objects;
 mod operation;
 mod password;
+mod private_key_template;
 mod public_key;
+mod store;
 
 use cardea_apdu::Atr;
 
 use super::command::{data_object, security, selection, verification};
 use super::key::PublicKey;
+use super::new_key::{NewKey, PrivateValue, Storage, StoreAbilities};
+use super::new_object::{Change, NewCertificate};
 use super::x509;
-use super::{CardApplication, CardError, CardObject, DecipherScheme, Description, PrivateKey, Role, SignatureScheme};
+use super::{
+    CardApplication, CardError, CardObject, Certificate, DecipherScheme, Description, KeyReference, PrivateKey, Role,
+    SignatureScheme,
+};
 use crate::channel::Channel;
 use crate::secret::{Pin, SecretBytes};
 use application_data::ApplicationData;
@@ -52,6 +61,8 @@ pub struct OpenPgp {
     certificates: Access,
     /// Passwords that may be verified on the card, by reference.
     verified: Vec<u8>,
+    /// How the PIN was sent at the last login.
+    derivation: Option<Derivation>,
 }
 
 /// Whether the card has an OpenPGP application, at one or two commands.
@@ -71,7 +82,7 @@ pub fn probe(channel: &mut Channel<'_>, _: &Atr) -> Result<Option<Box<dyn CardAp
 impl OpenPgp {
     fn new(data: ApplicationData) -> Self {
         let certificates = Access::of(&data.identifier);
-        Self { data, fresh: true, certificates, verified: Vec::new() }
+        Self { data, fresh: true, certificates, verified: Vec::new(), derivation: None }
     }
 
     /// Reads the application related data unless they were read just now.
@@ -166,21 +177,22 @@ impl CardApplication for OpenPgp {
         if role == Role::SecurityOfficer {
             return self.verify_one(channel, derivation.as_ref(), password::PW3, pin);
         }
-        self.verify_one(channel, derivation.as_ref(), password::PW1_OTHER, pin)?;
-        if self.data.passwords.several_signatures {
-            self.verify_one(channel, derivation.as_ref(), password::PW1_SIGN, pin)?;
-        }
-        Ok(())
+        let verified = self.verify_one(channel, derivation.as_ref(), password::PW1_OTHER, pin);
+        let verified = verified.and_then(|()| self.verify_one(channel, derivation.as_ref(), password::PW1_SIGN, pin));
+        self.derivation = derivation;
+        verified
     }
 
-    /// Only the signature key is asked for with a PIN each time.
+    /// Only the signature key is asked for with a PIN each time. What is sent of it is made as at the login before.
     fn verify_for(&mut self, channel: &mut Channel<'_>, key: &PrivateKey, pin: &Pin) -> Result<(), CardError> {
         let reference = match Key::of(key.reference)? {
             Key::Signature => password::PW1_SIGN,
             Key::Decryption | Key::Authentication => password::PW1_OTHER,
         };
-        let derivation = self.derivation(channel)?;
-        self.verify_one(channel, derivation.as_ref(), reference, pin)
+        let derivation = self.derivation.take();
+        let verified = self.verify_one(channel, derivation.as_ref(), reference, pin);
+        self.derivation = derivation;
+        verified
     }
 
     /// From the PW status bytes: an empty VERIFY tells nothing while the password is verified.
@@ -273,6 +285,58 @@ impl CardApplication for OpenPgp {
             random.extend_from_slice(&piece);
         }
         Ok(random)
+    }
+
+    fn store(&self) -> StoreAbilities {
+        self.abilities()
+    }
+
+    fn reserve(&mut self, channel: &mut Channel<'_>, new: &NewKey) -> Result<KeyReference, CardError> {
+        self.place(channel, new).map(Key::reference)
+    }
+
+    fn generate_key_pair(
+        &mut self,
+        channel: &mut Channel<'_>,
+        reference: KeyReference,
+        new: &NewKey,
+    ) -> Result<PrivateKey, CardError> {
+        self.generate(channel, Key::of(reference)?, new)
+    }
+
+    fn import_private_key(
+        &mut self,
+        channel: &mut Channel<'_>,
+        reference: KeyReference,
+        new: &NewKey,
+        value: &PrivateValue,
+    ) -> Result<PrivateKey, CardError> {
+        self.import(channel, Key::of(reference)?, new, value)
+    }
+
+    fn delete_key(&mut self, channel: &mut Channel<'_>, reference: KeyReference, _: Storage) -> Result<(), CardError> {
+        self.delete(channel, Key::of(reference)?)
+    }
+
+    fn write_certificate(&mut self, channel: &mut Channel<'_>, new: &NewCertificate) -> Result<Certificate, CardError> {
+        self.add_certificate(channel, new)
+    }
+
+    fn delete_certificate(&mut self, channel: &mut Channel<'_>, certificate: &Certificate) -> Result<(), CardError> {
+        self.remove_certificate(channel, Key::of_certificate(certificate.reference.ok_or(CardError::NotFound)?)?)
+    }
+
+    fn change(
+        &mut self,
+        channel: &mut Channel<'_>,
+        object: &CardObject,
+        change: &Change,
+    ) -> Result<CardObject, CardError> {
+        self.replace(channel, object, change)
+    }
+
+    fn initialize(&mut self, channel: &mut Channel<'_>, officer: &Pin, label: &str) -> Result<(), CardError> {
+        initialization::initialize(self, channel, officer, label)
     }
 }
 

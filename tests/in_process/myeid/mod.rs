@@ -6,5 +6,5 @@ mod lasting;
 mod library;
 mod objects;
 mod pins;
-mod private_keys;
+pub mod private_keys;
 mod store;

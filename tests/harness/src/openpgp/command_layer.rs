@@ -1,6 +1,6 @@
 //! What the card adds to the commands of the OpenPGP application, and where it refuses what the application would not.
 
-use super::{OPENPGP_AID, OpenPgpOptions};
+use super::{OPENPGP_AID, OpenPgpOptions, PW1, PW3};
 use crate::card::{Command, status};
 use crate::firmware::{self, Answer, Running};
 
@@ -39,10 +39,38 @@ impl firmware::CommandLayer for CommandLayer {
                 let start = answer.data.windows(2).position(|window| window == [0x4F, 0x10]).map_or(0, |at| at + 2);
                 self.set_version(&mut answer.data, start);
             }
+            (0xDA, 0x00, 0xF9) if answer.is_success() => return set_initial_passwords(application, &command.data),
             _ => {}
         }
         Some(answer)
     }
+}
+
+/// The KDF data object sets PW1 and PW3 to the hashes in it (OpenPGP card 4.3.2), which the application leaves undone.
+/// The card takes it only with the passwords of a fresh one, for which GnuPG makes these hashes.
+fn set_initial_passwords(application: &mut dyn Running, object: &[u8]) -> Option<Answer> {
+    for (tag, reference, fresh) in [(0x87, 0x81, PW1), (0x88, 0x83, PW3)] {
+        if let Some(hash) = find(object, tag) {
+            let change = command(0x24, 0x00, reference, [fresh.as_bytes(), hash].concat());
+            let changed = application.call(&change)?;
+            if !changed.is_success() {
+                return Some(Answer::status(status::CONDITIONS_OF_USE_NOT_SATISFIED));
+            }
+        }
+    }
+    Some(Answer::success(Vec::new()))
+}
+
+/// The value of the object with a one-byte tag and length.
+fn find(mut data: &[u8], wanted: u8) -> Option<&[u8]> {
+    while let [tag, length, rest @ ..] = data {
+        let (value, after) = rest.split_at_checked(usize::from(*length))?;
+        if *tag == wanted {
+            return Some(value);
+        }
+        data = after;
+    }
+    None
 }
 
 impl CommandLayer {

@@ -1,0 +1,254 @@
+//! What the security officer writes: keys into one of the three places, certificates beside them.
+//!
+//! A place is chosen by `CKA_ID` (01, 02, 03), otherwise it is the first free one whose use is wanted. The algorithm
+//! attributes are changed where the card permits that, which only ever happens to a place without a key.
+
+use super::OpenPgp;
+use super::algorithm::{Attributes, ImportFormat};
+use super::application_data::{ApplicationData, Origin};
+use super::key_reference::Key;
+use super::{certificate, fingerprint, private_key_template, public_key};
+use crate::card::command::data_object::{put_data, put_data_by_number};
+use crate::card::key::{Curve, KeyKind, PublicKey};
+use crate::card::new_key::{NewKey, NewKind, PrivateValue, Storage, StoreAbilities};
+use crate::card::new_object::{Change, NewCertificate};
+use crate::card::{CardError, CardObject, Certificate, PrivateKey};
+use crate::channel::Channel;
+
+/// What cards of version 2 make, as far as their attributes can be changed.
+const RSA_KINDS: &[KeyKind] = &[KeyKind::Rsa { bits: 2048 }, KeyKind::Rsa { bits: 3072 }, KeyKind::Rsa { bits: 4096 }];
+/// What cards from version 3 on make; the card refuses what it does not know.
+const KINDS: &[KeyKind] = &[
+    KeyKind::Rsa { bits: 2048 },
+    KeyKind::Rsa { bits: 3072 },
+    KeyKind::Rsa { bits: 4096 },
+    KeyKind::Ec(Curve::P256),
+    KeyKind::Ec(Curve::P384),
+    KeyKind::Ec(Curve::P521),
+    KeyKind::Ed25519,
+    KeyKind::X25519,
+];
+
+impl OpenPgp {
+    /// What the card makes and takes.
+    pub(super) fn abilities(&self) -> StoreAbilities {
+        let curves = Key::ALL.into_iter().filter_map(|key| self.data.key(key).attributes);
+        let knows_curves = curves.into_iter().any(|attributes| !matches!(attributes.kind, KeyKind::Rsa { .. }));
+        let kinds = if self.data.identifier.version.0 >= 3 || knows_curves { KINDS } else { RSA_KINDS };
+        StoreAbilities {
+            generate: kinds,
+            import: if self.data.capabilities.key_import { kinds } else { &[] },
+            certificates: true,
+            officer_writes: true,
+            initializes: true,
+            ..StoreAbilities::default()
+        }
+    }
+
+    /// The place for a key such as `new`.
+    pub(super) fn place(&mut self, channel: &mut Channel<'_>, new: &NewKey) -> Result<Key, CardError> {
+        let NewKind::Private(kind) = new.kind else { return Err(CardError::NotSupported) };
+        if new.storage != Storage::Token {
+            return Err(CardError::NotSupported);
+        }
+        self.data = ApplicationData::read(channel)?;
+        if let Some(key) = Key::ALL.into_iter().find(|key| new.id == [key.number()]) {
+            self.attributes(key, kind)?;
+            return if self.is_free(channel, key)? { Ok(key) } else { Err(CardError::Occupied) };
+        }
+        let mut candidates: Vec<Key> = Key::ALL.into_iter().filter(|key| serves(*key, kind, new)).collect();
+        if candidates.is_empty() {
+            candidates = Key::ALL.into_iter().filter(|key| key.usage(kind) != Default::default()).collect();
+        }
+        let mut refusal = CardError::NotSupported;
+        for key in candidates {
+            match self.attributes(key, kind) {
+                Ok(_) if self.is_free(channel, key)? => return Ok(key),
+                Ok(_) => refusal = CardError::Occupied,
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
+    }
+
+    /// The attributes for a key of this kind in the place of `key`, where the card can have them.
+    fn attributes(&self, key: Key, kind: KeyKind) -> Result<Attributes, CardError> {
+        let present = self.data.key(key).attributes;
+        let wanted = Attributes::for_key(key, kind, present)?;
+        let fits = present == Some(wanted) || self.data.capabilities.changeable_attributes;
+        if fits { Ok(wanted) } else { Err(CardError::NotSupported) }
+    }
+
+    /// Whether the place has no key: by what the card says, else by whether it has a public key.
+    fn is_free(&self, channel: &mut Channel<'_>, key: Key) -> Result<bool, CardError> {
+        let data = self.data.key(key);
+        match (data.origin, data.attributes) {
+            (Some(origin), _) => Ok(origin == Origin::None),
+            (None, _) if data.has_fingerprint => Ok(false),
+            (None, None) => Ok(true),
+            (None, Some(attributes)) => match public_key::read(channel, key, attributes.kind) {
+                Ok(_) => Ok(false),
+                Err(error @ CardError::Channel(_)) => Err(error),
+                Err(_) => Ok(true),
+            },
+        }
+    }
+
+    /// Fills the place of `key` by `make`, with its attributes set before, and its fingerprint and time after.
+    fn fill(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: Key,
+        new: &NewKey,
+        make: impl FnOnce(&mut Channel<'_>, &Attributes) -> Result<PublicKey, CardError>,
+    ) -> Result<PrivateKey, CardError> {
+        let NewKind::Private(kind) = new.kind else { return Err(CardError::NotSupported) };
+        let wanted = self.attributes(key, kind)?;
+        if self.data.key(key).attributes != Some(wanted) {
+            put_data_by_number(channel, key.attributes(), wanted.encode(key)?.into())?;
+        }
+        let public = make(channel, &wanted)?;
+        fingerprint::store(channel, key, &public)?;
+        self.data = ApplicationData::read(channel)?;
+        Ok(self.private_key(key, self.data.key(key), public, Vec::new()))
+    }
+
+    /// GENERATE ASYMMETRIC KEY PAIR in the place of `key`.
+    pub(super) fn generate(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: Key,
+        new: &NewKey,
+    ) -> Result<PrivateKey, CardError> {
+        self.fill(channel, key, new, |channel, attributes| public_key::generate(channel, key, attributes.kind))
+    }
+
+    /// PUT DATA of a private key in the place of `key`.
+    pub(super) fn import(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: Key,
+        new: &NewKey,
+        value: &PrivateValue,
+    ) -> Result<PrivateKey, CardError> {
+        let public = private_key_template::public(value)?;
+        self.fill(channel, key, new, |channel, attributes| {
+            let list = private_key_template::extended_header_list(key, attributes, value)?;
+            match put_data(channel, list) {
+                // opcard (1.11) wants the public key of a curve, whatever its attributes say.
+                Err(CardError::Status { .. }) if attributes.format == ImportFormat::Scalar => {
+                    let attributes = Attributes { format: ImportFormat::ScalarWithPublicKey, ..*attributes };
+                    put_data(channel, private_key_template::extended_header_list(key, &attributes, value)?)?;
+                }
+                result => result?,
+            }
+            Ok(public)
+        })
+    }
+
+    /// Deletes a key. The application has no command for that, but a change of the attributes does it; they are changed
+    /// back at once. A card that keeps the key all the same cannot delete keys.
+    pub(super) fn delete(&mut self, channel: &mut Channel<'_>, key: Key) -> Result<(), CardError> {
+        self.data = ApplicationData::read(channel)?;
+        if self.is_free(channel, key)? {
+            return Err(CardError::NotFound);
+        }
+        let present = self.data.key(key).attributes.ok_or(CardError::NotSupported)?;
+        if !self.data.capabilities.changeable_attributes {
+            return Err(CardError::NotSupported);
+        }
+        let other = if matches!(present.kind, KeyKind::Rsa { bits: 2048 }) {
+            KeyKind::Rsa { bits: 4096 }
+        } else {
+            KeyKind::Rsa { bits: 2048 }
+        };
+        let other = Attributes::for_key(key, other, Some(present))?;
+        put_data_by_number(channel, key.attributes(), other.encode(key)?.into())?;
+        put_data_by_number(channel, key.attributes(), present.encode(key)?.into())?;
+        fingerprint::clear(channel, key)?;
+        self.data = ApplicationData::read(channel)?;
+        if self.is_free(channel, key)? { Ok(()) } else { Err(CardError::NotSupported) }
+    }
+
+    /// Writes a certificate where none is.
+    pub(super) fn add_certificate(
+        &mut self,
+        channel: &mut Channel<'_>,
+        new: &NewCertificate,
+    ) -> Result<Certificate, CardError> {
+        let key = self.certified_key(channel, new)?;
+        if self.certificates.read(channel, &self.data.identifier, key)?.is_some() {
+            return Err(CardError::Occupied);
+        }
+        self.put_certificate(channel, key, &new.der)?;
+        Ok(Certificate { id: vec![key.number()], ..certificate::object(key, new.der.clone(), true) })
+    }
+
+    /// The key that a certificate belongs to: by its id, otherwise by its public key.
+    fn certified_key(&mut self, channel: &mut Channel<'_>, new: &NewCertificate) -> Result<Key, CardError> {
+        let reachable = |key: &Key| self.certificates.reaches(*key);
+        if let Some(key) = Key::ALL.into_iter().find(|key| new.id == [key.number()]) {
+            return if reachable(&key) { Ok(key) } else { Err(CardError::NotSupported) };
+        }
+        for key in Key::ALL.into_iter().filter(reachable) {
+            let Some(attributes) = self.data.key(key).attributes else { continue };
+            match public_key::read(channel, key, attributes.kind) {
+                Ok(public) if new.public.as_ref() == Some(&public) => return Ok(key),
+                Err(error @ CardError::Channel(_)) => return Err(error),
+                _ => {}
+            }
+        }
+        Err(CardError::NotSupported)
+    }
+
+    fn put_certificate(&mut self, channel: &mut Channel<'_>, key: Key, der: &[u8]) -> Result<(), CardError> {
+        let most = self.data.capabilities.certificate_length;
+        if most > 0 && der.len() > most {
+            return Err(CardError::Memory);
+        }
+        self.certificates.write(channel, &self.data.identifier, key, der)
+    }
+
+    /// Deletes a certificate.
+    pub(super) fn remove_certificate(&mut self, channel: &mut Channel<'_>, key: Key) -> Result<(), CardError> {
+        match self.certificates.read(channel, &self.data.identifier, key)? {
+            Some(_) => self.put_certificate(channel, key, &[]),
+            None => Err(CardError::NotFound),
+        }
+    }
+
+    /// Another content of a certificate. What objects are called is not the card's to change.
+    pub(super) fn replace(
+        &mut self,
+        channel: &mut Channel<'_>,
+        object: &CardObject,
+        change: &Change,
+    ) -> Result<CardObject, CardError> {
+        let (id, label) = match object {
+            CardObject::Certificate(certificate) => (&certificate.id, &certificate.label),
+            CardObject::PrivateKey(key) => (&key.id, &key.label),
+            CardObject::SecretKey(_) | CardObject::Data(_) => return Err(CardError::NotSupported),
+        };
+        let renames =
+            change.id.as_ref().is_some_and(|new| new != id) || change.label.as_ref().is_some_and(|new| new != label);
+        match (object, &change.value) {
+            _ if renames => Err(CardError::NotSupported),
+            (_, None) => Ok(object.clone()),
+            (CardObject::Certificate(Certificate { reference: Some(reference), .. }), Some(der)) => {
+                let key = Key::of_certificate(*reference)?;
+                self.put_certificate(channel, key, der)?;
+                Ok(CardObject::Certificate(certificate::object(key, der.clone(), !id.is_empty())))
+            }
+            _ => Err(CardError::NotSupported),
+        }
+    }
+}
+
+/// Whether a key of this kind in the place of `key` does something of what is wanted.
+fn serves(key: Key, kind: KeyKind, new: &NewKey) -> bool {
+    let (can, wanted) = (key.usage(kind), new.usage);
+    (can.sign && wanted.sign)
+        || (can.decrypt && wanted.decrypt)
+        || (can.unwrap && wanted.unwrap)
+        || (can.derive && wanted.derive)
+}

@@ -1,0 +1,217 @@
+//! Keys made and brought by the security officer, certificates, and the card made anew.
+
+use cardea_harness::openpgp::{OpenPgpOptions, PW1, PW3};
+use cardea_harness::provision::{Authority, Holder, KeyKind as HarnessKind, KeySlot, Usage as CertificateUsage};
+use cardea_pkcs11::card::key::{Curve, KeyKind, PublicKey};
+use cardea_pkcs11::card::new_key::{NewKey, NewKind, PrivateValue, Storage};
+use cardea_pkcs11::card::new_object::{Change, NewCertificate};
+use cardea_pkcs11::card::secret_key::SecretUsage;
+use cardea_pkcs11::card::{CardError, CardObject, KeyPolicy, KeyReference, PrivateKey, Role, SignatureScheme, Usage};
+use cardea_pkcs11::secret::Pin;
+use p256::elliptic_curve::sec1::ToSec1Point;
+
+use super::bench::Bench;
+
+const SIGN: Usage = Usage { sign: true, decrypt: false, unwrap: false, derive: false };
+const DERIVE: Usage = Usage { sign: false, decrypt: false, unwrap: false, derive: true };
+
+fn new_key(kind: KeyKind, id: &[u8], usage: Usage) -> NewKey {
+    NewKey {
+        kind: NewKind::Private(kind),
+        storage: Storage::Token,
+        id: id.to_vec(),
+        label: "A key".to_owned(),
+        usage,
+        secret_usage: SecretUsage::default(),
+        extractable: false,
+        private: true,
+        always_authenticate: false,
+        policy: KeyPolicy::default(),
+    }
+}
+
+fn reserve(bench: &mut Bench, new: &NewKey) -> Result<KeyReference, CardError> {
+    bench.run(|application, channel| application.reserve(channel, new))
+}
+
+fn generate(bench: &mut Bench, new: &NewKey) -> Result<PrivateKey, CardError> {
+    let reference = reserve(bench, new)?;
+    bench.run(|application, channel| application.generate_key_pair(channel, reference, new))
+}
+
+fn import(bench: &mut Bench, new: &NewKey, value: &PrivateValue) -> Result<PrivateKey, CardError> {
+    let reference = reserve(bench, new)?;
+    bench.run(|application, channel| application.import_private_key(channel, reference, new, value))
+}
+
+#[test]
+fn keys_of_every_kind_are_generated_where_they_are_wanted_and_found_again() {
+    let kinds = [
+        (KeyKind::Ec(Curve::P256), SIGN),
+        (KeyKind::Ec(Curve::P384), SIGN),
+        (KeyKind::Ec(Curve::P521), SIGN),
+        (KeyKind::Ed25519, SIGN),
+        (KeyKind::X25519, DERIVE),
+        (KeyKind::Ec(Curve::P521), DERIVE),
+    ];
+    for (kind, usage) in kinds {
+        let mut bench = Bench::blank().as_officer();
+        let key = generate(&mut bench, &new_key(kind, b"", usage)).unwrap();
+        assert_eq!(key.kind, kind);
+        assert_eq!(key.id, [if usage.derive { 2 } else { 1 }]);
+        assert_eq!(key.local, Some(true));
+        let mut bench = bench.probed_again();
+        let found = bench.private_key(key.id[0]);
+        assert_eq!((found.public, found.local), (key.public, Some(true)));
+    }
+}
+
+#[test]
+fn an_id_names_the_place_and_an_occupied_place_is_left_alone() {
+    let mut bench = Bench::blank().as_officer();
+    let key = generate(&mut bench, &new_key(KeyKind::Ed25519, &[3], SIGN)).unwrap();
+    assert_eq!(key.id, [3]);
+    assert_eq!(generate(&mut bench, &new_key(KeyKind::Ed25519, &[3], SIGN)), Err(CardError::Occupied));
+    // The first free place for signatures, then none.
+    assert_eq!(generate(&mut bench, &new_key(KeyKind::Ed25519, b"mine", SIGN)).unwrap().id, [1]);
+    assert_eq!(generate(&mut bench, &new_key(KeyKind::Ed25519, b"", SIGN)), Err(CardError::Occupied));
+    assert_eq!(generate(&mut bench, &new_key(KeyKind::X25519, &[1], DERIVE)), Err(CardError::NotSupported));
+    assert_eq!(bench.private_key(3).public, key.public);
+}
+
+#[test]
+fn only_the_officer_writes() {
+    let mut bench = Bench::blank().logged_in();
+    let refused = generate(&mut bench, &new_key(KeyKind::Ed25519, &[1], SIGN));
+    assert_eq!(refused, Err(CardError::SecurityStatus));
+    assert!(bench.probed_again().objects().is_empty());
+}
+
+#[test]
+fn imported_keys_are_what_was_brought() {
+    for options in [OpenPgpOptions::default(), OpenPgpOptions::short()] {
+        let layout = cardea_harness::openpgp::OpenPgpLayout {
+            keys: [None; 3],
+            ..cardea_harness::openpgp::OpenPgpLayout::modern()
+        };
+        let mut bench = Bench::with(options, &layout).as_officer();
+        let secret = p256::SecretKey::from_slice(&[7; 32]).unwrap();
+        let point = secret.public_key().to_sec1_point(false).as_bytes().to_vec();
+        let value = PrivateValue::Ec { curve: Curve::P256, scalar: vec![7; 32].into(), point: point.clone() };
+        let key = import(&mut bench, &new_key(KeyKind::Ec(Curve::P256), &[1], SIGN), &value).unwrap();
+        assert_eq!(key.local, Some(false));
+        let signing = ed25519_dalek::SigningKey::from_bytes(&[9; 32]);
+        let public = signing.verifying_key().to_bytes();
+        let value = PrivateValue::Montgomery { kind: KeyKind::Ed25519, scalar: vec![9; 32].into(), public };
+        import(&mut bench, &new_key(KeyKind::Ed25519, &[3], SIGN), &value).unwrap();
+
+        let mut bench = bench.probed_again().logged_in();
+        assert_eq!(bench.private_key(1).public, Some(PublicKey::Ec { curve: Curve::P256, point }));
+        let key = bench.private_key(3);
+        assert_eq!(key.public, Some(PublicKey::Ed25519(public)));
+        let sign = SignatureScheme::Eddsa;
+        let signature = bench.run(|application, channel| application.sign(channel, &key, sign, b"a message")).unwrap();
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.try_into().unwrap());
+        signing.verifying_key().verify_strict(b"a message", &signature).unwrap();
+    }
+}
+
+#[test]
+fn a_deleted_key_is_gone_and_its_place_free() {
+    let mut bench = Bench::standard().as_officer();
+    let delete = |bench: &mut Bench, number| {
+        bench.run(|application, channel| application.delete_key(channel, KeyReference(number), Storage::Token))
+    };
+    delete(&mut bench, 1).unwrap();
+    assert_eq!(delete(&mut bench, 1), Err(CardError::NotFound));
+    let mut bench = bench.probed_again();
+    let numbers: Vec<_> = bench
+        .objects()
+        .iter()
+        .filter_map(|object| match object {
+            CardObject::PrivateKey(key) => Some(key.reference.0),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(numbers, [2, 3]);
+}
+
+fn certificate(bench: &mut Bench, number: u8, filler: usize) -> NewCertificate {
+    let spki = bench.private_key(number).public.unwrap();
+    let slot = KeySlot::new(number, HarnessKind::P256).larger(filler);
+    let usage = CertificateUsage::Authentication;
+    let der = Authority::default().issue(&Holder::new("Ada Lovelace"), &slot, usage, &spki.to_spki());
+    NewCertificate { id: Vec::new(), label: String::new(), der, public: Some(spki) }
+}
+
+#[test]
+fn a_certificate_goes_to_its_key_and_comes_back_whole() {
+    let layout = cardea_harness::openpgp::OpenPgpLayout::modern();
+    let mut bench = Bench::with(OpenPgpOptions::default(), &layout).as_officer();
+    let new = certificate(&mut bench, 3, 0);
+    let written = bench.run(|application, channel| application.write_certificate(channel, &new)).unwrap();
+    assert_eq!(written.id, [3]);
+    let again = bench.run(|application, channel| application.write_certificate(channel, &new));
+    assert_eq!(again, Err(CardError::Occupied));
+    let other = certificate(&mut bench, 3, 50);
+    let change = Change { value: Some(other.der.clone()), ..Change::default() };
+    let object = CardObject::Certificate(written.clone());
+    bench.run(|application, channel| application.change(channel, &object, &change)).unwrap();
+    let rename = Change { label: Some("Mine".to_owned()), ..Change::default() };
+    let refused = bench.run(|application, channel| application.change(channel, &object, &rename));
+    assert_eq!(refused, Err(CardError::NotSupported));
+    let mut bench = bench.probed_again().as_officer();
+    let found = bench
+        .objects()
+        .into_iter()
+        .find_map(|object| match object {
+            CardObject::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+        .unwrap();
+    assert_eq!(found.der, other.der);
+    bench.run(|application, channel| application.delete_certificate(channel, &found)).unwrap();
+    let gone = bench.run(|application, channel| application.delete_certificate(channel, &found));
+    assert_eq!(gone, Err(CardError::NotFound));
+}
+
+#[test]
+fn a_certificate_that_does_not_fit_leaves_the_old_one() {
+    let layout = cardea_harness::openpgp::OpenPgpLayout::modern();
+    let mut bench = Bench::with(OpenPgpOptions::default(), &layout).as_officer();
+    let large = certificate(&mut bench, 1, 6000);
+    let refused = bench.run(|application, channel| application.write_certificate(channel, &large));
+    assert_eq!(refused, Err(CardError::Memory));
+    assert_eq!(bench.objects().len(), 3);
+}
+
+#[test]
+fn an_initialized_card_is_empty_and_has_the_officers_pin_and_the_name() {
+    let mut bench = Bench::standard();
+    let initialize = |bench: &mut Bench, officer: &str| {
+        bench.run(|application, channel| {
+            application.initialize(channel, &Pin::new(officer.as_bytes()), "A new name                      ")
+        })
+    };
+    assert_eq!(initialize(&mut bench, "87654321"), Err(CardError::PinIncorrect { retries: Some(2) }));
+    assert_eq!(bench.objects().len(), 6);
+    initialize(&mut bench, PW3).unwrap();
+    let change = |bench: &mut Bench| {
+        bench.run(|application, channel| {
+            application.change_reference_data(
+                channel,
+                Role::SecurityOfficer,
+                &Pin::new(PW3.as_bytes()),
+                &Pin::new(b"another officer"),
+            )
+        })
+    };
+    change(&mut bench).unwrap();
+    initialize(&mut bench, "another officer").unwrap();
+    let mut bench = bench.probed_again();
+    assert!(bench.objects().is_empty());
+    let description = bench.run(|application, channel| application.describe(channel)).unwrap();
+    assert_eq!(description.label, "A new name");
+    bench.verify(Role::SecurityOfficer, "another officer").unwrap();
+    bench.verify(Role::User, PW1).unwrap();
+}
