@@ -58,7 +58,7 @@ pub fn put_data_by_number(channel: &mut Channel<'_>, number: u16, content: Secre
 }
 
 /// PUT DATA with the odd instruction code: data objects in the current DF, without a tag list.
-pub fn put_data(channel: &mut Channel<'_>, objects: SecretBytes) -> Result<(), CardError> {
+pub fn put_data_objects(channel: &mut Channel<'_>, objects: SecretBytes) -> Result<(), CardError> {
     let [p1, p2] = CURRENT_DF.to_be_bytes();
     execute(channel, Command::new(0x00, INS_PUT_DATA_ODD, p1, p2).data_zeroizing(objects).secret_command()).map(drop)
 }

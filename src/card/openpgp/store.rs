@@ -8,7 +8,7 @@ use super::algorithm::{Attributes, ImportFormat};
 use super::application_data::{ApplicationData, Origin};
 use super::key_reference::Key;
 use super::{certificate, fingerprint, private_key_template, public_key};
-use crate::card::command::data_object::{put_data, put_data_by_number};
+use crate::card::command::data_object::{put_data_by_number, put_data_objects};
 use crate::card::key::{Curve, KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, NewKind, PrivateValue, Storage, StoreAbilities};
 use crate::card::new_object::{Change, NewCertificate};
@@ -134,11 +134,11 @@ impl OpenPgp {
         let public = private_key_template::public(value)?;
         self.fill(channel, key, new, |channel, attributes| {
             let list = private_key_template::extended_header_list(key, attributes, value)?;
-            match put_data(channel, list) {
+            match put_data_objects(channel, list) {
                 // opcard (1.11) wants the public key of a curve, whatever its attributes say.
                 Err(CardError::Status { .. }) if attributes.format == ImportFormat::Scalar => {
                     let attributes = Attributes { format: ImportFormat::ScalarWithPublicKey, ..*attributes };
-                    put_data(channel, private_key_template::extended_header_list(key, &attributes, value)?)?;
+                    put_data_objects(channel, private_key_template::extended_header_list(key, &attributes, value)?)?;
                 }
                 result => result?,
             }
