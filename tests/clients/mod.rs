@@ -2,13 +2,19 @@
 
 pub mod child;
 mod cryptoki;
+mod engine;
+mod git;
 pub mod golden;
+mod java;
 pub mod keys;
+mod nss;
 mod openssh;
 pub mod openssl;
+mod p11_kit;
 mod p11tool;
 mod pkcs11_tool;
 pub mod program;
 mod python;
 pub mod station;
 mod trace;
+mod web;

@@ -1,7 +1,7 @@
 //! OpenSSH: `ssh-keygen -D`, `ssh -o PKCS11Provider=` to a server of our own, and `ssh-agent`.
 //!
-//! Not with 9C: OpenSSH 9.2 leaves out the login of an operation where it has just logged the user in, and its agent has
-//! nobody to ask; both then sign without it, which CKA_ALWAYS_AUTHENTICATE forbids (PKCS#11 3.2 4.9).
+//! The agent not with 9C: it has nobody to ask for the PIN of an operation, and signs without, which
+//! CKA_ALWAYS_AUTHENTICATE forbids (PKCS#11 3.2 4.9). ssh leaves that login out where it has just logged the user in.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -26,7 +26,7 @@ fn public_keys(station: &Station) -> String {
 }
 
 /// The public key of `key` in OpenSSH's form, made from the bench's file.
-fn expected(station: &Station, key: &Key) -> String {
+pub fn expected(station: &Station, key: &Key) -> String {
     let file = station.directory().join(key.public());
     let run = station.run("ssh-keygen", ["-i", "-m", "PKCS8", "-f", file.to_str().unwrap()]).succeeded();
     String::from_utf8(run.stdout).unwrap().trim().to_owned()
@@ -108,9 +108,9 @@ impl Drop for Server {
     }
 }
 
-/// The keys that OpenSSH can sign with.
+/// The keys that sign.
 fn signers(card: Card) -> impl Iterator<Item = &'static Key> {
-    keys::on(card).iter().filter(|key| key.purpose == keys::Purpose::Sign && !key.always_authenticates())
+    keys::on(card).iter().filter(|key| key.purpose == keys::Purpose::Sign)
 }
 
 /// `program` with somebody who answers its questions for the PIN.
@@ -128,6 +128,11 @@ fn with_askpass(station: &Station, program: &str) -> Command {
 
 /// Logs in with the one key that `identity` (a file with its public half) names.
 fn log_in(station: &Station, server: &Server, identity: &Path) -> Run {
+    log_in_with(station, server, identity, &[])
+}
+
+/// The same with more options.
+fn log_in_with(station: &Station, server: &Server, identity: &Path, more: &[&str]) -> Run {
     let provider = format!("PKCS11Provider={}", module::path().display());
     let mut command = with_askpass(station, "ssh");
     command.args(["-F", "/dev/null", "-p", &server.port.to_string(), "-i"]).arg(identity);
@@ -138,7 +143,7 @@ fn log_in(station: &Station, server: &Server, identity: &Path) -> Run {
         "PreferredAuthentications=publickey",
         &provider,
     ];
-    for option in options {
+    for option in options.iter().chain(more) {
         command.args(["-o", option]);
     }
     command.args(["127.0.0.1", "echo", "the", "card", "let", "me", "in"]);
@@ -165,6 +170,29 @@ fn ssh_logs_in_with_every_key_that_signs() {
     }
 }
 
+#[test]
+fn ssh_logs_in_with_a_certificate_for_a_key_on_the_card() {
+    if !installed("ssh", "openssh-client") || !installed(SSHD, "openssh-server") {
+        return;
+    }
+    let station = Station::new(Card::Standard);
+    station.run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", "authority"]).succeeded();
+    let authority = std::fs::read_to_string(station.directory().join("authority.pub")).unwrap();
+    let server = Server::start(station.directory(), &format!("cert-authority {authority}"));
+    let whoami = station.run("id", ["-un"]).succeeded().text;
+    for key in signers(Card::Standard) {
+        let name = format!("id-{}.pub", key.reference);
+        let identity = station.file(&name, expected(&station, key));
+        log_in(&station, &server, &identity).failed().says("Permission denied");
+        let sign = ["-q", "-s", "authority", "-I", "the card", "-n", whoami.trim(), name.as_str()];
+        station.run("ssh-keygen", sign).succeeded();
+        let certificate = format!("CertificateFile=id-{}-cert.pub", key.reference);
+        let run = log_in_with(&station, &server, &identity, &[&certificate]);
+        assert!(run.text.contains("the card let me in"), "{key:?}\n{}\n{}", run.text, server.log());
+        assert!(server.log().contains("-CERT SHA256:"), "{}", server.log());
+    }
+}
+
 fn fresh(station: &Station) -> PathBuf {
     let directory = station.directory().join("stranger");
     std::fs::create_dir(&directory).unwrap();
@@ -180,13 +208,13 @@ fn stranger(openssl: &OpenSsl, station: &Station) -> String {
 }
 
 /// An agent that may load the module; it ends with this value.
-struct Agent {
+pub struct Agent {
     process: Child,
     socket: PathBuf,
 }
 
 impl Agent {
-    fn start(station: &Station) -> Self {
+    pub fn start(station: &Station) -> Self {
         let socket = station.directory().join("agent");
         let mut command = with_askpass(station, "ssh-agent");
         command.args(["-D", "-P", module::path().to_str().unwrap(), "-a"]).arg(&socket);
@@ -199,7 +227,13 @@ impl Agent {
         Self { process, socket }
     }
 
-    fn add(&self, station: &Station, arguments: &[&str]) -> Run {
+    /// What `SSH_AUTH_SOCK` is set to.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Runs `ssh-add` at this agent.
+    pub fn add(&self, station: &Station, arguments: &[&str]) -> Run {
         let mut command = with_askpass(station, "ssh-add");
         command.args(arguments).env("SSH_AUTH_SOCK", &self.socket);
         run(command)
@@ -223,7 +257,7 @@ fn ssh_agent_signs_with_the_card_until_it_is_told_to_forget_it() {
         let agent = Agent::start(&station);
         agent.add(&station, &["-s", module::path().to_str().unwrap()]).succeeded().says("Card added");
         assert_eq!(agent.add(&station, &["-L"]).succeeded().text.lines().count(), keys::on(card).len());
-        for key in signers(card) {
+        for key in signers(card).filter(|key| !key.always_authenticates()) {
             let identity = station.file(&format!("id-{}.pub", key.reference), expected(&station, key));
             agent.add(&station, &["-T", identity.to_str().unwrap()]).succeeded();
         }

@@ -1,0 +1,60 @@
+//! Java's SunPKCS11: `keytool` and `jarsigner`.
+
+use super::keys::{self, Purpose};
+use super::program::{Run, installed};
+use super::station::{Card, Station};
+use crate::module;
+
+/// A `jar` of one file, as `zip -0` makes it: stored, nothing compressed.
+const ARCHIVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/java.jar");
+
+/// `keytool` or `jarsigner` with the card as key store.
+fn java(station: &Station, program: &str, arguments: &[&str]) -> Run {
+    station.file("cardea.cfg", format!("name = Cardea\nlibrary = {}\n", module::path().display()));
+    let store =
+        ["-keystore", "NONE", "-storetype", "PKCS11", "-addprovider", "SunPKCS11", "-providerarg", "cardea.cfg"];
+    let pin = ["-storepass", station.provisioned.pin.as_str()];
+    station.run(program, [&store[..], &pin, arguments].concat())
+}
+
+fn is_installed() -> bool {
+    installed("keytool", "default-jre-headless") && installed("jarsigner", "default-jdk-headless")
+}
+
+#[test]
+fn keytool_lists_every_key_with_its_certificate() {
+    if !is_installed() {
+        return;
+    }
+    for card in [Card::Standard, Card::Varied] {
+        let station = Station::new(card);
+        let run = java(&station, "keytool", &["-list", "-rfc"]).succeeded();
+        assert_eq!(run.lines_with("Entry type: PrivateKeyEntry").len(), keys::on(card).len(), "{}", run.text);
+        for key in keys::on(card) {
+            let pem = std::fs::read_to_string(station.directory().join(key.certificate())).unwrap();
+            let plain = |text: &str| text.split_whitespace().collect::<String>();
+            assert!(plain(&run.text).contains(&plain(&pem)), "{card:?} {key:?}\n{}", run.text);
+        }
+    }
+}
+
+#[test]
+fn jarsigner_signs_with_every_key_that_signs() {
+    if !is_installed() {
+        return;
+    }
+    for card in [Card::Standard, Card::Varied] {
+        let station = Station::new(card);
+        for key in keys::on(card).iter().filter(|key| key.purpose == Purpose::Sign) {
+            let alias = match key.reference {
+                "9a" => "PIV Authentication",
+                "9c" => "Digital Signature",
+                _ => "Card Authentication",
+            };
+            java(&station, "jarsigner", &["-signedjar", "signed.jar", ARCHIVE, alias]).succeeded().says("jar signed.");
+            let run = station.run("jarsigner", ["-verify", "-verbose", "-certs", "signed.jar"]).succeeded();
+            let signer = format!("SERIALNUMBER={}", key.reference.to_uppercase());
+            assert!(run.text.contains("jar verified.") && run.text.contains(&signer), "{card:?} {key:?}\n{}", run.text);
+        }
+    }
+}
