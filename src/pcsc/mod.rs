@@ -6,6 +6,7 @@
 pub mod part10;
 pub mod recorder;
 pub mod replay;
+mod t0;
 pub mod transcript;
 pub mod winscard;
 

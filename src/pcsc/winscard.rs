@@ -3,6 +3,7 @@
 //! Every connection has a PC/SC context of its own: pcsc-lite serializes all calls of one context, so that a
 //! slow card on a shared context would delay every other reader.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
 use super::{
-    Begun, Connection, Context, Disposition, KnownState, LinkError, ReaderState, ShareMode, Transaction, Waiter,
+    Begun, Connection, Context, Disposition, KnownState, LinkError, ReaderState, ShareMode, Transaction, Waiter, t0,
 };
 
 /// Longest response APDU that fits an extended-length answer: 65,536 bytes and the status word.
@@ -147,7 +148,7 @@ impl Context for System {
         let context = establish()?;
         let protocols = if share == ShareMode::Direct { pcsc::Protocols::UNDEFINED } else { pcsc::Protocols::ANY };
         let card = context.connect(&name, share.into(), protocols).map_err(link_error)?;
-        Ok(Box::new(SystemConnection { card: Some(card) }))
+        Ok(Box::new(SystemConnection { speaks_t0: speaks_t0(&card), card: Some(card) }))
     }
 
     fn waiter(&self) -> Result<Box<dyn Waiter>, LinkError> {
@@ -183,6 +184,12 @@ impl From<Disposition> for pcsc::Disposition {
 /// `None` only while and after it disconnects: dropping a `pcsc::Card` would reset the card.
 struct SystemConnection {
     card: Option<pcsc::Card>,
+    /// The card speaks T=0; looked up whenever the protocol may have changed.
+    speaks_t0: bool,
+}
+
+fn speaks_t0(card: &pcsc::Card) -> bool {
+    card.status2_owned().is_ok_and(|status| status.protocol2() == Some(pcsc::Protocol::T0))
 }
 
 impl SystemConnection {
@@ -196,12 +203,13 @@ impl SystemConnection {
 
 impl Connection for SystemConnection {
     fn begin(&mut self) -> Result<Begun<'_>, LinkError> {
-        let mut card = self.card.as_mut().ok_or(LinkError::Unpowered)?;
+        let Self { card, speaks_t0: t0 } = self;
+        let mut card = card.as_mut().ok_or(LinkError::Unpowered)?;
         let mut was_reset = false;
         for _ in 0..BEGIN_ATTEMPTS {
             match card.transaction2() {
                 Ok(transaction) => {
-                    let transaction = Box::new(SystemTransaction { transaction: Some(transaction) });
+                    let transaction = Box::new(SystemTransaction { transaction: Some(transaction), speaks_t0: *t0 });
                     return Ok(Begun { transaction, was_reset });
                 }
                 Err((again, pcsc::Error::ResetCard | pcsc::Error::UnpoweredCard)) => {
@@ -209,6 +217,7 @@ impl Connection for SystemConnection {
                     was_reset = true;
                     card.reconnect(pcsc::ShareMode::Shared, pcsc::Protocols::ANY, pcsc::Disposition::LeaveCard)
                         .map_err(link_error)?;
+                    *t0 = speaks_t0(card);
                 }
                 Err((_, error)) => return Err(link_error(error)),
             }
@@ -218,7 +227,9 @@ impl Connection for SystemConnection {
 
     fn reconnect(&mut self, share: ShareMode, disposition: Disposition) -> Result<(), LinkError> {
         let card = self.card.as_mut().ok_or(LinkError::Unpowered)?;
-        card.reconnect(share.into(), pcsc::Protocols::ANY, disposition.into()).map_err(link_error)
+        card.reconnect(share.into(), pcsc::Protocols::ANY, disposition.into()).map_err(link_error)?;
+        self.speaks_t0 = speaks_t0(card);
+        Ok(())
     }
 
     fn atr(&self) -> Vec<u8> {
@@ -241,6 +252,7 @@ impl Drop for SystemConnection {
 /// `None` only after its end.
 struct SystemTransaction<'c> {
     transaction: Option<pcsc::Transaction<'c>>,
+    speaks_t0: bool,
 }
 
 impl SystemTransaction<'_> {
@@ -252,7 +264,8 @@ impl SystemTransaction<'_> {
 impl Transaction for SystemTransaction<'_> {
     fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, LinkError> {
         let mut buffer = Zeroizing::new(vec![0; LONGEST_RESPONSE]);
-        let length = self.card()?.transmit(command, &mut buffer).map_err(link_error)?.len();
+        let tpdu = if self.speaks_t0 { t0::tpdu(command) } else { Cow::Borrowed(command) };
+        let length = self.card()?.transmit(&tpdu, &mut buffer).map_err(link_error)?.len();
         Ok(Zeroizing::new(buffer.get(..length).unwrap_or_default().to_vec()))
     }
 
