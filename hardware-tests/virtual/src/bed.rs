@@ -57,8 +57,13 @@ impl Bed {
 
     /// Plugs a reader in, with a PIV card that has an RSA key in 9A.
     pub(crate) fn plug(&mut self, description: ReaderDescription) -> Outcome {
+        self.plug_card(description, PivOptions::extended())
+    }
+
+    /// The same with another card.
+    pub(crate) fn plug_card(&mut self, description: ReaderDescription, options: PivOptions) -> Outcome {
         let short = description.exchange_level() == Some(ExchangeLevel::ShortApdu);
-        let mut card = PivCard::new(PivOptions::extended());
+        let mut card = PivCard::new(options);
         let token = provision(&mut card, &Layout::standard(), &Authority::new("Cardea Test CA"));
         token.write_pem(&self.directory).map_err(|error| error.to_string())?;
         let properties = if short { Properties::short() } else { Properties::default() };

@@ -4,6 +4,7 @@ mod movement;
 mod pin_pad;
 mod rules;
 
+use cardea_harness::piv::PivOptions;
 use cardea_harness::provision::PIN;
 use cardea_virtual_hardware::ccid::{Command, ReaderDescription};
 
@@ -26,6 +27,7 @@ pub(crate) const OURS: &[Case] = &[
     case("a reader for extended APDUs signs with the PIN, in chained blocks", signs_extended),
     case("a reader for short APDUs signs with the PIN, in chained commands", signs_short),
     case("a reader that exchanges T=1 blocks signs with the PIN", signs_tpdu),
+    case("a card that speaks T=0 signs with the PIN in such a reader", signs_t0),
     case("OpenSC's pkcs11-tool signs through the module", pkcs11_tool),
     case("the cases for physical tokens pass", physical),
     case("udev knows the reader, its seat and its name", rules::known),
@@ -35,6 +37,7 @@ pub(crate) const OURS: &[Case] = &[
     case("a reader that is detached keeps its slot and gets it back", movement::detached),
     case("the card is switched off after the last session", movement::power_off),
     case("a PIN typed at the reader logs in and never crosses the bus", pin_pad::login),
+    case("the same at a reader that exchanges T=1 blocks", pin_pad::login_tpdu),
     case("a person who presses cancel is not logged in", pin_pad::cancelled),
     case("OpenSC logs in at the same PIN pad", pin_pad::opensc),
 ];
@@ -50,6 +53,12 @@ const EXTENDED: &str = include_str!("../readers/extended.txt");
 const SHORT: &str = include_str!("../readers/short.txt");
 const TPDU: &str = include_str!("../readers/tpdu.txt");
 const PINPAD: &str = include_str!("../readers/pinpad.txt");
+const PINPAD_TPDU: &str = include_str!("../readers/pinpad-tpdu.txt");
+
+/// TS, T0 (no interface bytes, ten historical bytes), command chaining in the card's capabilities: T=0.
+const T0_ATR: [u8; 12] = *b"\x3B\x0A\x80\x73\xC0\x21\x80\x54Card";
+/// ISO 7816-4 7.6.1.
+const GET_RESPONSE: u8 = 0xC0;
 
 /// Initialize, log in with the PIN, sign, finalize.
 fn signs(bed: &mut Bed, description: ReaderDescription) -> Outcome {
@@ -89,6 +98,22 @@ fn signs_tpdu(bed: &mut Bed, _: Option<ReaderDescription>) -> Outcome {
         message.command == Command::XfrBlock && message.data.get(1).is_some_and(|pcb| pcb & 0xA0 == 0x20)
     });
     ensure(chained, || "no T=1 block was chained".to_owned())
+}
+
+/// A response to a command with data waits for GET RESPONSE, and no command is longer than a TPDU.
+fn signs_t0(bed: &mut Bed, _: Option<ReaderDescription>) -> Outcome {
+    let card = PivOptions { atr: Some(T0_ATR.to_vec()), ..PivOptions::short() };
+    bed.plug_card(ReaderDescription::parse(TPDU)?, card)?;
+    bed.initialize()?;
+    bed.log_in()?;
+    bed.sign()?;
+    let reader = bed.reader()?;
+    let fetched = reader
+        .messages()
+        .iter()
+        .any(|message| message.command == Command::XfrBlock && message.data.get(1) == Some(&GET_RESPONSE));
+    ensure(fetched, || "no response was fetched".to_owned())?;
+    bed.guest().ask("finalize", "").map(drop)
 }
 
 fn pkcs11_tool(bed: &mut Bed, _: Option<ReaderDescription>) -> Outcome {

@@ -4,12 +4,12 @@ use cardea_harness::provision::PIN;
 use cardea_harness::reader::{Key, PinPad};
 use cardea_virtual_hardware::ccid::{CcidReader, Command, ReaderDescription};
 
-use super::PINPAD;
+use super::{PINPAD, PINPAD_TPDU};
 use crate::bed::{Bed, MESSAGE, Outcome, ensure};
 
 /// Plugs the reader in, with a person at it who does `keys`.
-fn plug(bed: &mut Bed, keys: &[Key]) -> Outcome<CcidReader> {
-    bed.plug(ReaderDescription::parse(PINPAD)?)?;
+fn plug(bed: &mut Bed, description: &str, keys: &[Key]) -> Outcome<CcidReader> {
+    bed.plug(ReaderDescription::parse(description)?)?;
     let reader = bed.reader()?;
     let mut pad = PinPad::typing(&[]);
     pad.user.extend(keys.iter().cloned());
@@ -25,7 +25,16 @@ fn asked(reader: &CcidReader, prompts: usize) -> Outcome {
 }
 
 pub(super) fn login(bed: &mut Bed, _: Option<ReaderDescription>) -> Outcome {
-    let reader = plug(bed, &[Key::Digits(PIN.to_owned())])?;
+    log_in(bed, PINPAD)
+}
+
+/// The prologue of the T=1 block that the reader makes is libccid's, and its numbers go on from there.
+pub(super) fn login_tpdu(bed: &mut Bed, _: Option<ReaderDescription>) -> Outcome {
+    log_in(bed, PINPAD_TPDU)
+}
+
+fn log_in(bed: &mut Bed, description: &str) -> Outcome {
+    let reader = plug(bed, description, &[Key::Digits(PIN.to_owned())])?;
     bed.initialize()?;
     let token = bed.guest().ask("token", "")?;
     ensure(token.lines().nth(1) == Some("true"), || "CKF_PROTECTED_AUTHENTICATION_PATH is not set".to_owned())?;
@@ -38,7 +47,7 @@ pub(super) fn login(bed: &mut Bed, _: Option<ReaderDescription>) -> Outcome {
 }
 
 pub(super) fn cancelled(bed: &mut Bed, _: Option<ReaderDescription>) -> Outcome {
-    let reader = plug(bed, &[Key::Cancel, Key::Nothing])?;
+    let reader = plug(bed, PINPAD, &[Key::Cancel, Key::Nothing])?;
     bed.initialize()?;
     bed.guest().ask("open", "")?;
     for expected in ["FunctionCanceled", "FunctionCanceled"] {
@@ -52,7 +61,7 @@ pub(super) fn cancelled(bed: &mut Bed, _: Option<ReaderDescription>) -> Outcome 
 
 /// The same pad with another module: what fails here too is not the module's fault.
 pub(super) fn opensc(bed: &mut Bed, _: Option<ReaderDescription>) -> Outcome {
-    let reader = plug(bed, &[Key::Digits(PIN.to_owned())])?;
+    let reader = plug(bed, PINPAD, &[Key::Digits(PIN.to_owned())])?;
     bed.initialize()?;
     bed.guest().ask("finalize", "")?;
     let signature = bed.guest().run(&format!(

@@ -106,6 +106,12 @@ impl ReaderDescription {
         }
     }
 
+    /// idVendor and idProduct.
+    #[must_use]
+    pub fn product_id(&self) -> (u16, u16) {
+        (self.vendor, self.product)
+    }
+
     /// Whether the reader verifies PINs on its own pad.
     #[must_use]
     pub fn has_pin_pad(&self) -> bool {

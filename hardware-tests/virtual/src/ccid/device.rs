@@ -22,6 +22,10 @@ const PATIENCE: Duration = Duration::from_millis(700);
 /// The watcher looks this often whether the host is still there.
 const WATCH: Duration = Duration::from_millis(200);
 
+/// The GemPC PinPad: libccid 1.5.2 loads the texts for its display by PC_to_RDR_Escape when it opens the reader, and
+/// gives it up if that fails.
+const GEMPC_PINPAD: (u16, u16) = (0x08E6, 0x3478);
+
 /// Requests of the class (CCID 5.3).
 const ABORT: u8 = 0x01;
 const GET_CLOCK_FREQUENCIES: u8 = 0x02;
@@ -186,6 +190,7 @@ impl CcidReader {
             Command::SetDataRateAndClockFrequency if message.data.len() == 8 => Ok((0, message.data.clone())),
             Command::SetDataRateAndClockFrequency => Err(Trouble::Refused(ErrorCode::BAD_LENGTH)),
             Command::Abort => self.abort(message.sequence),
+            Command::Escape if self.0.description.product_id() == GEMPC_PINPAD => Ok((0, Vec::new())),
             Command::Escape | Command::Mechanical | Command::Unknown(_) => {
                 Err(Trouble::Refused(ErrorCode::COMMAND_NOT_SUPPORTED))
             }

@@ -150,6 +150,7 @@ mod tests {
             (include_str!("../../readers/short.txt"), ExchangeLevel::ShortApdu, false),
             (include_str!("../../readers/tpdu.txt"), ExchangeLevel::Tpdu, false),
             (include_str!("../../readers/pinpad.txt"), ExchangeLevel::ShortApdu, true),
+            (include_str!("../../readers/pinpad-tpdu.txt"), ExchangeLevel::Tpdu, true),
         ] {
             let description = ReaderDescription::parse(text).unwrap();
             assert_eq!((description.exchange_level(), description.has_pin_pad()), (Some(level), pad));
