@@ -110,6 +110,15 @@ pub enum PinUse<'a> {
     Reset(Option<&'a Pin>),
 }
 
+/// Whether a wrong PIN has a price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tries {
+    /// It is compared with reference data that have a retry counter.
+    Counted,
+    /// It is a key that authenticates, and costs nothing but time; the card holds that state until it is dropped.
+    Uncounted,
+}
+
 /// What one PIN accepts, and how it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PinDescription {
@@ -341,6 +350,10 @@ pub trait CardApplication: Send {
     /// all its commands work there as on the basic one.
     fn wants_channel(&self) -> bool {
         false
+    }
+    /// What a PIN of this form is, judged before any command is sent; an error for one that the card cannot take.
+    fn judge(&self, _: Role, _: &Pin) -> Result<Tries, CardError> {
+        Ok(Tries::Counted)
     }
     /// Tries left, asked without spending one; `None` where the card does not tell.
     fn retries(&mut self, _: &mut Channel<'_>, _: Role) -> Result<Option<u8>, CardError> {

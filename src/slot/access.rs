@@ -6,11 +6,12 @@ use super::channels::Channels;
 use super::security::SecurityEpoch;
 use crate::card::driver::Found;
 use crate::card::key::KeyKind;
-use crate::card::{CardApplication, CardError, Description, PinUse, Role};
+use crate::card::{CardApplication, CardError, Description, PinUse, Role, Tries};
 use crate::channel::logical::{self, BASIC};
 use crate::channel::pin_pad::Pad;
 use crate::channel::{Channel, ChannelError};
 use crate::pcsc::LinkError;
+use crate::secret::Pin;
 use crate::token::Facilities;
 use crate::token::login::PinPath;
 
@@ -99,6 +100,11 @@ impl<'a, 't> CardAccess<'a, 't> {
             let refused = || application.pin_refusal(command.instruction(), status);
             if status.is_success() { Ok(()) } else { Err(refused()) }
         })
+    }
+
+    /// What a PIN of this form is; costs no card command.
+    pub fn judge(&self, role: Role, pin: &Pin) -> Result<Tries, CardError> {
+        self.application.judge(role, pin)
     }
 
     /// What the application makes and takes; costs no card command once it was described.

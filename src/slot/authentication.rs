@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::Slot;
 use super::access::CardAccess;
-use crate::card::{CardApplication, CardError, PinDescription, PrivateKey, Role};
+use crate::card::{CardApplication, CardError, PinDescription, PrivateKey, Role, Tries};
 use crate::channel::Channel;
 use crate::error::Error;
 use crate::secret::Pin;
@@ -61,8 +61,8 @@ impl Slot {
         self.sweep(generation).and(self.forget_verification(generation))
     }
 
-    /// Lets the card forget a PIN that we verified, if it may still hold one. The officer's PIN is only proved, so
-    /// it leaves nothing to forget.
+    /// Lets the card forget a PIN that we verified, if it may still hold one. An officer's PIN is only proved, so
+    /// it leaves nothing to forget, unless it is a key.
     pub(super) fn forget_verification(&self, generation: u64) -> Result<(), Error> {
         let resets = self.reader().security().resets();
         if !self.with_state(generation, |state| state.is_perhaps_verified(resets))? {
@@ -93,12 +93,16 @@ impl Slot {
         self.judge_length(generation, role, old)?;
         self.judge_length(generation, role, new)?;
         self.with_card(generation, |access| {
-            self.guard_against(access, generation, role, old)?;
+            let tries = access.judge(role, old)?;
+            access.judge(role, new)?;
+            self.guard_against(access, generation, role, (old, tries))?;
             let outcome =
                 access.certainly(|application, channel| application.change_reference_data(channel, role, old, new));
-            self.note(generation, role, Some(old), &outcome)?;
+            self.note(generation, role, (Some(old), tries), &outcome)?;
             outcome?;
-            self.guard.lock().forget(role);
+            if tries == Tries::Counted {
+                self.guard.lock().forget(role);
+            }
             match login {
                 Some(Role::User) => Ok(()),
                 Some(Role::SecurityOfficer) => self.remember_officer(generation, Some(new)),
@@ -124,9 +128,10 @@ impl Slot {
         // Where the reader asks for the officer's PIN, it asks for the new one as well.
         let officer = officer.ok_or(Error::UserNotLoggedIn)?.ok_or(Error::ArgumentsBad)?;
         self.with_card(generation, |access| {
+            let tries = access.judge(Role::SecurityOfficer, &officer)?;
             let outcome =
                 access.certainly(|application, channel| application.reset_retry_counter(channel, &officer, new));
-            self.note(generation, Role::SecurityOfficer, Some(&officer), &outcome)?;
+            self.note(generation, Role::SecurityOfficer, (Some(&officer), tries), &outcome)?;
             outcome?;
             self.guard.lock().forget(Role::User);
             self.with_state(generation, |state| state.user.succeeded())
@@ -166,9 +171,10 @@ impl Slot {
         pin: &Pin,
         verify: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>) -> Result<(), CardError>,
     ) -> Result<(), Error> {
-        self.guard_against(access, generation, role, pin)?;
+        let tries = access.judge(role, pin)?;
+        self.guard_against(access, generation, role, (pin, tries))?;
         let outcome = access.certainly(verify);
-        self.note(generation, role, Some(pin), &outcome)?;
+        self.note(generation, role, (Some(pin), tries), &outcome)?;
         Ok(outcome?)
     }
 
@@ -178,8 +184,11 @@ impl Slot {
         access: &mut CardAccess<'_, '_>,
         generation: u64,
         role: Role,
-        pin: &Pin,
+        (pin, tries): (&Pin, Tries),
     ) -> Result<(), Error> {
+        if tries == Tries::Uncounted {
+            return Ok(());
+        }
         let mut seen = None;
         let refused = self.guard.lock().refuses(&self.common.guard_key, role, pin, || {
             seen = access.certainly(|application, channel| application.retries(channel, role))?;
@@ -201,20 +210,24 @@ impl Slot {
         &self,
         generation: u64,
         role: Role,
-        pin: Option<&Pin>,
+        (pin, tries): (Option<&Pin>, Tries),
         outcome: &Result<(), CardError>,
     ) -> Result<(), Error> {
-        self.guard.lock().note(&self.common.guard_key, role, pin, outcome);
+        if tries == Tries::Counted {
+            self.guard.lock().note(&self.common.guard_key, role, pin, outcome);
+        }
         let resets = self.reader().security().resets();
         self.with_state(generation, |state| {
             match outcome {
+                _ if tries == Tries::Uncounted => {}
                 Ok(()) => state.counter(role).succeeded(),
                 Err(CardError::PinIncorrect { retries }) => state.counter(role).refused(*retries),
                 Err(CardError::PinBlocked) => state.counter(role).refused(Some(0)),
                 Err(_) => {}
             }
-            // A lost answer may have been a yes.
-            if role == Role::User && matches!(outcome, Ok(()) | Err(CardError::Channel(_))) {
+            // A lost answer may have been a yes. An officer's PIN that has tries is only proved; a key stays.
+            let stays = role == Role::User || tries == Tries::Uncounted;
+            if stays && matches!(outcome, Ok(()) | Err(CardError::Channel(_))) {
                 state.may_be_verified(resets);
                 self.reader().touch();
             }

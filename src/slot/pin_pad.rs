@@ -10,7 +10,7 @@
 
 use super::Slot;
 use super::access::CardAccess;
-use crate::card::{CardError, PinUse, Role};
+use crate::card::{CardError, PinUse, Role, Tries};
 use crate::channel::ChannelError;
 use crate::error::Error;
 use crate::token::TokenState;
@@ -100,7 +100,7 @@ impl Slot {
         }
         self.guard_tries(access, generation, role)?;
         let outcome = access.enter_pin(purpose, &|| interruption().is_some());
-        self.note(generation, role, None, &outcome)?;
+        self.note(generation, role, (None, Tries::Counted), &outcome)?;
         match outcome {
             Err(CardError::Entry(_)) if interruption().is_some() => {
                 Err(interruption().unwrap_or(Error::FunctionCanceled))

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::pin;
 use crate::card::command::{execute, security};
-use crate::card::{CardError, PinDescription};
+use crate::card::{CardError, PinDescription, Tries};
 use crate::channel::Channel;
 use crate::secret::{Pin, SecretBytes};
 
@@ -54,6 +54,14 @@ impl<'a> Officer<'a> {
             pin::SHORTEST..=pin::LONGEST => Ok(Self::Puk(pin)),
             32 | 48 | LONGEST => ManagementKey::from_hexadecimal(pin).map(Self::Key),
             _ => Err(CardError::PinLength),
+        }
+    }
+
+    /// A wrong management key costs nothing, a wrong PUK a try.
+    pub(super) fn tries(&self) -> Tries {
+        match self {
+            Self::Puk(_) => Tries::Counted,
+            Self::Key(_) => Tries::Uncounted,
         }
     }
 }

@@ -31,12 +31,12 @@ use cardea_apdu::tlv::Reader;
 use cardea_apdu::{Atr, StatusWord, Tag};
 
 use super::command::{meaning, selection};
-use super::key::PublicKey;
+use super::key::{KeyKind, PublicKey};
 use super::new_key::{NewKey, PrivateValue, Storage, StoreAbilities};
 use super::new_object::{Change, NewCertificate, NewData};
 use super::{
-    CardApplication, CardError, CardObject, Certificate, Data, DataReference, DecipherScheme, Description,
-    KeyReference, PinUse, PrivateKey, Role, SignatureScheme,
+    Abilities, CardApplication, CardError, CardObject, Certificate, Data, DataReference, DecipherScheme, Description,
+    KeyReference, PinUse, PrivateKey, Role, SignatureScheme, Tries,
 };
 use crate::channel::Channel;
 use crate::channel::pin_pad::PinCommand;
@@ -317,6 +317,13 @@ impl CardApplication for Piv {
         }
     }
 
+    fn judge(&self, role: Role, pin: &Pin) -> Result<Tries, CardError> {
+        match role {
+            Role::User => Ok(Tries::Counted),
+            Role::SecurityOfficer => Officer::of(pin).map(|officer| officer.tries()),
+        }
+    }
+
     /// The PUK's tries are known from YubiKeys only.
     fn retries(&mut self, channel: &mut Channel<'_>, role: Role) -> Result<Option<u8>, CardError> {
         match role {
@@ -443,10 +450,16 @@ impl CardApplication for Piv {
             import: self.kinds(),
             certificates: true,
             data: true,
+            deletes_keys: true,
+            renames: self.moves_keys(),
             officer_writes: true,
             initializes: self.version.value().is_some(),
             ..StoreAbilities::default()
         }
+    }
+
+    fn abilities(&self, kind: KeyKind) -> Option<Abilities> {
+        Some(general_authenticate::abilities(kind))
     }
 
     fn reserve(&mut self, channel: &mut Channel<'_>, new: &NewKey) -> Result<KeyReference, CardError> {

@@ -4,4 +4,5 @@ mod bench;
 mod certificates;
 mod data;
 mod keys;
+mod login;
 mod officer;
