@@ -8,11 +8,15 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 MODULE := $(abspath $(TARGET))/release/libcardea_pkcs11.so
+COMMAND := $(abspath $(TARGET))/release/cardea
 VENV := $(abspath $(TARGET))/venv
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
-DOCDIR ?= $(PREFIX)/share/doc/cardea
+BINDIR ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+DOCDIR ?= $(DATADIR)/doc/cardea
 # Where p11-kit looks: for packages, and for what an administrator installs.
 P11KITDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/share/p11-kit/modules,/etc/pkcs11/modules)
 # Where udev looks: for packages, and for what an administrator installs.
@@ -96,25 +100,37 @@ $(VENV)/ready: Makefile | setup
 	touch $@
 
 .PHONY: build
-build: ## The module alone
+build: ## The module and the command
 	@tests/setup $(BUILD_PACKAGES)
 	$(CARGO) build --locked --release --package cardea
 
 .PHONY: install
-install: ## The module, its p11-kit entry, the udev rules, the documents (after make build)
+install: ## The module, its p11-kit entry, the command, the udev rules, the documents (after make build)
 	@test -f $(MODULE) || { echo "make build comes first"; exit 1; }
 	install -Dm644 $(MODULE) $(DESTDIR)$(LIBDIR)/pkcs11/libcardea_pkcs11.so
 	install -d $(DESTDIR)$(P11KITDIR)
 	printf '%s\n' '# Cardea: PKCS#11 for smartcards and USB tokens' 'module: $(LIBDIR)/pkcs11/libcardea_pkcs11.so' \
 		> $(DESTDIR)$(P11KITDIR)/cardea.module
 	install -Dm644 udev/70-cardea.rules $(DESTDIR)$(UDEVDIR)/70-cardea.rules
+	install -Dm755 $(COMMAND) $(DESTDIR)$(BINDIR)/cardea
+	$(COMMAND) documents $(abspath $(TARGET))/documents
+	install -d $(DESTDIR)$(MANDIR)/man1
+	install -m644 $(abspath $(TARGET))/documents/man1/*.1 $(DESTDIR)$(MANDIR)/man1
+	install -Dm644 $(abspath $(TARGET))/documents/completions/cardea.bash \
+		$(DESTDIR)$(DATADIR)/bash-completion/completions/cardea
+	install -Dm644 $(abspath $(TARGET))/documents/completions/_cardea $(DESTDIR)$(DATADIR)/zsh/site-functions/_cardea
+	install -Dm644 $(abspath $(TARGET))/documents/completions/cardea.fish \
+		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/cardea.fish
 	install -d $(DESTDIR)$(DOCDIR)
 	install -m644 README.md CHANGELOG.md SECURITY.md LICENSE-APACHE LICENSE-MIT $(DESTDIR)$(DOCDIR)
 
 .PHONY: uninstall
 uninstall: ## What install has put there
 	rm -f $(DESTDIR)$(LIBDIR)/pkcs11/libcardea_pkcs11.so $(DESTDIR)$(P11KITDIR)/cardea.module
-	rm -f $(DESTDIR)$(UDEVDIR)/70-cardea.rules
+	rm -f $(DESTDIR)$(UDEVDIR)/70-cardea.rules $(DESTDIR)$(BINDIR)/cardea
+	rm -f $(DESTDIR)$(MANDIR)/man1/cardea.1 $(DESTDIR)$(MANDIR)/man1/cardea-*.1
+	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/cardea $(DESTDIR)$(DATADIR)/zsh/site-functions/_cardea
+	rm -f $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/cardea.fish
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 .PHONY: clean

@@ -58,3 +58,40 @@ fn the_module_links_nothing_of_the_command() {
         assert!(!symbols.contains(&format!("{package}::")), "{package} is in the module");
     }
 }
+
+/// A folder that goes with this value.
+struct Folder(std::path::PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+#[test]
+fn every_subcommand_has_a_manual_page_and_shells_can_complete_it() {
+    let folder = Folder(std::env::temp_dir().join(format!("cardea-documents-{}", std::process::id())));
+    cardea(&["documents", folder.0.to_str().unwrap()]).succeeded();
+    let page = |name: &str| std::fs::read_to_string(folder.0.join("man1").join(name)).unwrap();
+    let first = page("cardea.1");
+    for section in [".SH NAME", ".SH OPTIONS", ".SH \"EXIT STATUS\"", ".SH EXAMPLES"] {
+        assert!(first.contains(section), "{section} is missing in:\n{first}");
+    }
+    let completion = std::fs::read_to_string(folder.0.join("completions/cardea.bash")).unwrap();
+    let help = cardea(&["--help"]).succeeded().text;
+    let commands = help.split_once("Commands:\n").unwrap().1.lines().take_while(|line| !line.is_empty());
+    let names: Vec<&str> =
+        commands.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect();
+    assert!(names.len() > 10 && !names.contains(&"documents"), "{names:?}");
+    for name in names {
+        assert!(page(&format!("cardea-{name}.1")).contains(".SH SYNOPSIS"), "{name}");
+        assert!(
+            completion.contains(&format!("cardea__subcmd__{name}")) || completion.contains(&format!("cardea__{name}")),
+            "{name}"
+        );
+    }
+    assert!(page("cardea-pin-change.1").contains("pin\\-fd"));
+    let mut bash = Command::new("bash");
+    bash.arg("-n").arg(folder.0.join("completions/cardea.bash"));
+    run(bash).succeeded();
+}

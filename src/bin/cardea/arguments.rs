@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::{certificate, decrypt, info, list, pin, register, sign, trace, verify, watch};
+use crate::{
+    certificate, decrypt, documents, generate, import, info, list, pin, register, reset, sign, trace, verify, watch,
+};
 
 /// Use and look after smartcards and USB tokens.
 ///
@@ -40,7 +42,11 @@ pub(crate) enum Subcommand {
     /// See, change and unblock PINs
     #[command(subcommand)]
     Pin(pin::Arguments),
-    /// Read a certificate, or ask an authority for one
+    /// Have the card make a key pair
+    Generate(generate::Arguments),
+    /// Bring a private key from a file to a token
+    Import(import::Arguments),
+    /// Read and write certificates, and ask an authority for one
     #[command(subcommand)]
     Certificate(certificate::Arguments),
     /// Sign a file with a key on a token
@@ -53,8 +59,13 @@ pub(crate) enum Subcommand {
     Register(register::Arguments),
     /// Take away what `register` has written, and nothing else
     Unregister(register::Undo),
+    /// Make a token empty: all that is on it is lost
+    Reset(reset::Arguments),
     /// Record what goes between host and card, without secrets
     Trace(trace::Arguments),
     /// Print a line whenever a card or a reader comes or goes
     Watch(watch::Arguments),
+    /// Write the manual pages and the completions for shells
+    #[command(hide = true)]
+    Documents(documents::Arguments),
 }

@@ -1,22 +1,30 @@
-//! `cardea certificate`: read one from a token, or ask an authority for one.
+//! `cardea certificate`: read one from a token, write one to it, or ask an authority for one.
 
-use cryptoki_sys::CKA_VALUE;
+use std::path::PathBuf;
+
+use cardea_pkcs11::session::objects;
+use cryptoki_sys::*;
 use der::pem::{LineEnding, encode_string};
+use der::{Decode, Encode};
+use x509_cert::Certificate;
 
 use crate::arguments::Arguments as Common;
 use crate::cards::Cards;
-use crate::choice::ObjectChoice;
+use crate::choice::{Item, ObjectChoice, Token, TokenChoice};
 use crate::failure::{Exit, Failure};
-use crate::files::Destination;
+use crate::files::{self, Destination};
 use crate::output::Output;
 use crate::request;
 use crate::uri::Class;
+use crate::writer::{self, Attributes, NewObject};
 
 /// What to do with certificates.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Arguments {
     /// Print a certificate that is on a token
     Read(Read),
+    /// Write a certificate to a token
+    Write(Write),
     /// Make a request (PKCS#10) for a certificate, signed by a key on a token
     Request(request::Arguments),
 }
@@ -35,10 +43,29 @@ pub(crate) struct Read {
     destination: Destination,
 }
 
+/// Which certificate goes where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Write {
+    #[command(flatten)]
+    token: TokenChoice,
+
+    #[command(flatten)]
+    new: NewObject,
+
+    /// Put it in the place of the certificate that the key has
+    #[arg(long)]
+    replace: bool,
+
+    /// The certificate, in PEM or DER; - is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
 /// Does it.
 pub(crate) fn run(arguments: &Arguments, common: &Common, output: &Output) -> Result<(), Failure> {
     match arguments {
         Arguments::Read(read) => self::read(read, common, output),
+        Arguments::Write(write) => self::write(write, common, output),
         Arguments::Request(arguments) => request::run(arguments, common, output),
     }
 }
@@ -60,6 +87,79 @@ fn read(arguments: &Read, common: &Common, output: &Output) -> Result<(), Failur
         return arguments.destination.binary(der, output);
     }
     arguments.destination.text(&pem("CERTIFICATE", der)?, output)
+}
+
+fn write(arguments: &Write, common: &Common, output: &Output) -> Result<(), Failure> {
+    let der = der(&files::read(&arguments.file)?)?;
+    let certificate = Certificate::from_der(&der)
+        .map_err(|error| Failure::new(Exit::Failure, format!("that is no certificate: {error}")))?;
+    let encode = |result: der::Result<Vec<u8>>| result.map_err(|error| Failure::new(Exit::Failure, error.to_string()));
+    let body = certificate.tbs_certificate();
+    let public = encode(body.subject_public_key_info().to_der())?;
+    let cards = Cards::open(common)?;
+    let token = arguments.token.token(&cards)?;
+    let new = &arguments.new;
+    let id = match &new.id {
+        Some(id) => id.0.clone(),
+        None => identifier_of_key(&token, &public)?,
+    };
+    let session = writer::session(&token, new)?;
+    let items = token.items()?;
+    let present = items.iter().find(|item| item.class == Class::Certificate && item.id == id);
+    let handle = match present {
+        Some(present) if arguments.replace => {
+            let change = Attributes::default().bytes(CKA_VALUE, &der).template();
+            objects::set_attributes(&session, present.handle, change).map(|()| present.handle)
+        }
+        Some(_) => {
+            return Err(Failure::new(Exit::Failure, "this key has a certificate already")
+                .advise("--replace puts this one in its place"));
+        }
+        None => {
+            let attributes = Attributes::default()
+                .number(CKA_CLASS, CKO_CERTIFICATE)
+                .number(CKA_CERTIFICATE_TYPE, CKC_X_509)
+                .boolean(CKA_TOKEN, true)
+                .boolean(CKA_PRIVATE, false)
+                .bytes(CKA_SUBJECT, &encode(body.subject().to_der())?)
+                .bytes(CKA_VALUE, &der)
+                .named(Some(&id), new.label.as_deref());
+            objects::create(&session, attributes.template())
+        }
+    };
+    let handle = handle.map_err(|error| writer::explain(&token, error))?;
+    let items = token.items()?;
+    let made = items.iter().find(|item| item.handle == handle);
+    let made = made.or_else(|| items.iter().find(|item| item.class == Class::Certificate && item.id == id));
+    let uri = made.map(|item| token.object_uri(item).to_string()).unwrap_or_default();
+    if output.is_json() {
+        return output.value(&serde_json::json!({ "certificate": uri, "id": hex::encode(&id) }));
+    }
+    output.line(uri)
+}
+
+/// The identifier of the key that the certificate is for.
+fn identifier_of_key(token: &Token<'_>, public: &[u8]) -> Result<Vec<u8>, Failure> {
+    let same = |item: &&Item| {
+        matches!(item.class, Class::PublicKey | Class::PrivateKey)
+            && item.object.attributes().shown(CKA_PUBLIC_KEY_INFO) == Some(public)
+    };
+    let items = token.items()?;
+    items.iter().find(same).map(|item| item.id.clone()).ok_or_else(|| {
+        Failure::new(Exit::NotFound, "the token shows no key that this certificate is for")
+            .advise("--id says where it is to go all the same")
+    })
+}
+
+/// The DER of a file in DER or PEM.
+fn der(content: &[u8]) -> Result<Vec<u8>, Failure> {
+    if !content.starts_with(b"-----") {
+        return Ok(content.to_vec());
+    }
+    match der::pem::decode_vec(content) {
+        Ok(("CERTIFICATE", der)) => Ok(der),
+        _ => Err(Failure::new(Exit::Failure, "that is no certificate in PEM")),
+    }
 }
 
 /// DER in PEM (RFC 7468).

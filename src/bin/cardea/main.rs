@@ -12,8 +12,11 @@ mod certificate;
 mod choice;
 mod decrypt;
 mod doctor;
+mod documents;
 mod failure;
 mod files;
+mod generate;
+mod import;
 mod info;
 mod key_use;
 mod list;
@@ -21,15 +24,18 @@ mod mechanisms;
 mod output;
 mod pin;
 mod pin_entry;
+mod private_key;
 mod readers;
 mod register;
 mod request;
+mod reset;
 mod scheme;
 mod sign;
 mod trace;
 mod uri;
 mod verify;
 mod watch;
+mod writer;
 
 use std::process::ExitCode;
 
@@ -65,13 +71,17 @@ fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
         Subcommand::Readers => readers::run(arguments, output),
         Subcommand::Doctor => doctor::run(arguments, output),
         Subcommand::Pin(pin) => pin::run(pin, arguments, output),
+        Subcommand::Generate(generate) => generate::run(generate, arguments, output),
+        Subcommand::Import(import) => import::run(import, arguments, output),
         Subcommand::Certificate(certificate) => certificate::run(certificate, arguments, output),
         Subcommand::Sign(sign) => sign::run(sign, arguments, output),
         Subcommand::Verify(verify) => verify::run(verify, arguments, output),
         Subcommand::Decrypt(decrypt) => decrypt::run(decrypt, arguments, output),
         Subcommand::Register(register) => register::run(register, output),
         Subcommand::Unregister(undo) => register::undo(undo, output),
+        Subcommand::Reset(reset) => reset::run(reset, arguments, output),
         Subcommand::Trace(trace) => trace::run(trace, arguments, output),
+        Subcommand::Documents(documents) => documents::run(documents),
         Subcommand::Watch(watch) => watch::run(watch, arguments, output),
     }
 }
