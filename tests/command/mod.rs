@@ -4,6 +4,7 @@ mod certificates;
 mod desk;
 mod doctor;
 mod events;
+mod keys;
 mod listing;
 mod pins;
 mod registration;

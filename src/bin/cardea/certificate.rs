@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use cardea_pkcs11::session::objects;
+use cardea_pkcs11::error::Error;
+use cardea_pkcs11::session::{Session, objects};
 use cryptoki_sys::*;
 use der::pem::{LineEnding, encode_string};
 use der::{Decode, Encode};
@@ -106,26 +107,15 @@ fn write(arguments: &Write, common: &Common, output: &Output) -> Result<(), Fail
     let session = writer::session(&token, new)?;
     let items = token.items()?;
     let present = items.iter().find(|item| item.class == Class::Certificate && item.id == id);
+    if present.is_some() && !arguments.replace {
+        return Err(Failure::new(Exit::Failure, "this key has a certificate already")
+            .advise("--replace puts this one in its place"));
+    }
+    let label = new.label.as_deref().or_else(|| present.map(|item| item.label.as_str()));
+    let subject = encode(body.subject().to_der())?;
     let handle = match present {
-        Some(present) if arguments.replace => {
-            let change = Attributes::default().bytes(CKA_VALUE, &der).template();
-            objects::set_attributes(&session, present.handle, change).map(|()| present.handle)
-        }
-        Some(_) => {
-            return Err(Failure::new(Exit::Failure, "this key has a certificate already")
-                .advise("--replace puts this one in its place"));
-        }
-        None => {
-            let attributes = Attributes::default()
-                .number(CKA_CLASS, CKO_CERTIFICATE)
-                .number(CKA_CERTIFICATE_TYPE, CKC_X_509)
-                .boolean(CKA_TOKEN, true)
-                .boolean(CKA_PRIVATE, false)
-                .bytes(CKA_SUBJECT, &encode(body.subject().to_der())?)
-                .bytes(CKA_VALUE, &der)
-                .named(Some(&id), new.label.as_deref());
-            objects::create(&session, attributes.template())
-        }
+        Some(present) => replace(&session, present, &template(&id, label, &subject, &der)),
+        None => objects::create(&session, template(&id, label, &subject, &der).template()),
     };
     let handle = handle.map_err(|error| writer::explain(&token, error))?;
     let items = token.items()?;
@@ -136,6 +126,28 @@ fn write(arguments: &Write, common: &Common, output: &Output) -> Result<(), Fail
         return output.value(&serde_json::json!({ "certificate": uri, "id": hex::encode(&id) }));
     }
     output.line(uri)
+}
+
+fn template(id: &[u8], label: Option<&str>, subject: &[u8], der: &[u8]) -> Attributes {
+    Attributes::default()
+        .number(CKA_CLASS, CKO_CERTIFICATE)
+        .number(CKA_CERTIFICATE_TYPE, CKC_X_509)
+        .boolean(CKA_TOKEN, true)
+        .boolean(CKA_PRIVATE, false)
+        .bytes(CKA_SUBJECT, subject)
+        .bytes(CKA_VALUE, der)
+        .named(Some(id), label)
+}
+
+/// Writes a certificate where another was, which is written back if the card does not take this one.
+fn replace(session: &Session, old: &Item, new: &Attributes) -> Result<u64, Error> {
+    let value = |attribute| old.object.attributes().shown(attribute).unwrap_or_default();
+    let before = template(&old.id, Some(&old.label), value(CKA_SUBJECT), value(CKA_VALUE));
+    objects::destroy(session, old.handle)?;
+    objects::create(session, new.clone().template()).inspect_err(|_| {
+        // The first error is the one to tell.
+        let _ = objects::create(session, before.template());
+    })
 }
 
 /// The identifier of the key that the certificate is for.

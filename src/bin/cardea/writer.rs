@@ -67,6 +67,9 @@ pub(crate) fn explain(token: &Token<'_>, error: Error) -> Failure {
         }
         Error::UserNotLoggedIn => Failure::new(Exit::Failure, "the card does not let this role write")
             .advise("--as officer or --as user chooses the other one"),
+        Error::ActionProhibited | Error::AttributeReadOnly => {
+            Failure::new(Exit::NotSupported, "this card does not let that be changed")
+        }
         Error::AttributeValueInvalid => {
             Failure::new(Exit::Failure, "the card does not take an object with this identifier or content")
         }
@@ -75,7 +78,7 @@ pub(crate) fn explain(token: &Token<'_>, error: Error) -> Failure {
 }
 
 /// A template under construction.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Attributes(Vec<(CK_ATTRIBUTE_TYPE, SecretBytes)>);
 
 impl Attributes {
