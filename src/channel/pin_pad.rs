@@ -291,3 +291,63 @@ impl Channel<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VERIFY: [u8; 4] = [0x00, 0x20, 0x00, 0x81];
+    const CHANGE: [u8; 4] = [0x00, 0x24, 0x00, 0x81];
+
+    fn told(command: &PinCommand) -> (String, [u8; 3], (u8, u8)) {
+        let PinLayout { format, block, length, digits } = command.layout;
+        (hex::encode_upper(&*command.encoded(0x00).unwrap()), [format, block, length], digits)
+    }
+
+    #[test]
+    fn every_format_has_its_layout_and_its_template() {
+        let padded = PinFormat::PaddedAscii { size: 8, padding: 0x00 };
+        let bcd = PinFormat::Bcd { size: 4, padding: 0xFF };
+        for (format, template, layout, digits) in [
+            (PinFormat::Ascii, "0020008100", [0x82, 0x00, 0x00], (4, 20)),
+            (padded, "00200081080000000000000000", [0x82, 0x08, 0x00], (4, 8)),
+            (bcd, "0020008104FFFFFFFF", [0x81, 0x04, 0x00], (4, 8)),
+            (PinFormat::Iso9564, "002000810820FFFFFFFFFFFFFF", [0x89, 0x47, 0x04], (4, 12)),
+        ] {
+            let command = PinCommand::verify(VERIFY, format, (4, 20)).unwrap();
+            assert_eq!(told(&command), (template.to_owned(), layout, digits), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_pin_goes_behind_the_block_of_the_present_one_or_behind_what_is_known() {
+        let command = PinCommand::change(CHANGE, PinFormat::Iso9564, (4, 12)).unwrap();
+        let block = "20FFFFFFFFFFFFFF";
+        assert_eq!(told(&command).0, format!("0024008110{block}{block}"));
+        assert_eq!(command.modification, Some(Modification { asks_present: true, present_at: 0, new_at: 8 }));
+        let command = PinCommand::set(CHANGE, PinFormat::Ascii, (6, 12), b"87654321").unwrap();
+        assert_eq!(told(&command).0, "00240081083837363534333231");
+        assert_eq!(command.modification, Some(Modification { asks_present: false, present_at: 0, new_at: 8 }));
+    }
+
+    #[test]
+    fn what_no_pad_can_write_is_no_command() {
+        assert!(PinCommand::change(CHANGE, PinFormat::Ascii, (4, 8)).is_none(), "two PINs of varying length");
+        for size in [0, 16] {
+            assert!(PinCommand::verify(VERIFY, PinFormat::PaddedAscii { size, padding: 0xFF }, (4, 8)).is_none());
+        }
+        let short = PinFormat::PaddedAscii { size: 4, padding: 0xFF };
+        assert!(PinCommand::verify(VERIFY, short, (6, 8)).is_none(), "a block shorter than the PIN");
+    }
+
+    #[test]
+    fn the_readers_own_status_words_are_told_from_the_cards() {
+        let of = |status| EntryError::of(StatusWord(status));
+        let own = [0x6400, 0x6401, 0x6402, 0x6403, 0x6B80].map(|status| of(status).unwrap());
+        use EntryError as E;
+        assert_eq!(own, [E::TimedOut, E::Cancelled, E::NewPinsDiffer, E::Length, E::Refused]);
+        for status in [0x9000, 0x63C2, 0x6983, 0x6982, 0x6A80, 0x6700] {
+            assert_eq!(of(status), None);
+        }
+    }
+}

@@ -84,7 +84,8 @@ impl<'a, 't> CardAccess<'a, 't> {
     /// How the user's PIN can reach the card. A reader that keeps PINs back and has no usable pad is tried all the same.
     fn pin_path(&self) -> PinPath {
         let protected = self.pad_serves(PinUse::Verify(Role::User));
-        PinPath { protected, exclusive: protected && self.pad.is_exclusive() }
+        let officer = self.pad_serves(PinUse::Verify(Role::SecurityOfficer));
+        PinPath { protected, officer, exclusive: protected && self.pad.is_exclusive() }
     }
 
     /// Lets the reader's user type what `purpose` needs, with certainty about the selection. `cancelled` is looked at

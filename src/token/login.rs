@@ -64,7 +64,9 @@ pub enum Proof {
 pub struct PinPath {
     /// The reader's PIN pad can ask for the user's PIN (CKF_PROTECTED_AUTHENTICATION_PATH).
     pub protected: bool,
-    /// There is no other way: the reader keeps back PINs that the host sends.
+    /// It can ask for the security officer's PIN.
+    pub officer: bool,
+    /// There is no other way for the user's: the reader keeps back PINs that the host sends.
     pub exclusive: bool,
 }
 

@@ -79,7 +79,8 @@ impl PinEntry {
         user: u64,
         name: &str,
     ) -> Result<Option<Pin>, Failure> {
-        let given = if self.is_at_reader(token) {
+        let at_pad = self.is_at_reader(token) && (user != SECURITY_OFFICER || proves_officer(token)?);
+        let given = if at_pad {
             at_reader(token, name);
             None
         } else {
@@ -101,6 +102,12 @@ impl PinEntry {
         let copy = given.map(|pin| Pin::new(pin.expose()));
         session.login(user, copy).map_err(|error| refused(token, error, user == SECURITY_OFFICER, name))
     }
+}
+
+/// Whether the reader's keys can prove the security officer: not where the card has no command for that, as for a PUK.
+fn proves_officer(token: &Token<'_>) -> Result<bool, Failure> {
+    let path = token.slot().present().and_then(|generation| token.slot().pin_path(generation));
+    path.map(|path| path.officer).map_err(|error| token.explain(error))
 }
 
 /// Says that the reader waits for somebody at its keys.

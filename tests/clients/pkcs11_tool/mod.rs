@@ -3,6 +3,7 @@
 mod decrypt;
 mod derive;
 mod pin;
+mod pin_pad;
 mod self_test;
 mod sign;
 

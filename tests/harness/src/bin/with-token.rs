@@ -27,7 +27,7 @@ use cardea_harness::myeid::{MyEidCard, MyEidLayout, MyEidOptions, provision_myei
 use cardea_harness::openpgp::{OpenPgpCard, OpenPgpLayout, OpenPgpOptions, PW1, PW3, provision_openpgp};
 use cardea_harness::piv::{PivCard, PivOptions};
 use cardea_harness::provision::{Authority, Layout, provision};
-use cardea_harness::reader::VirtualReader;
+use cardea_harness::reader::{PinPad, VirtualReader};
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -50,11 +50,12 @@ struct Token {
     card: Box<dyn VirtualCard>,
     pin: String,
     so_pin: String,
+    pad: Option<PinPad>,
     write_pem: WritePem,
 }
 
 /// The first is the one that examples use.
-const CARDS: [Choice; 14] = [
+const CARDS: [Choice; 15] = [
     Choice {
         name: "piv",
         description: "PIV, extended APDUs: 9A RSA-2048, 9C P-256, 9D RSA-2048, 9E P-256",
@@ -74,6 +75,11 @@ const CARDS: [Choice; 14] = [
         name: "piv-elliptic",
         description: "PIV with P-256 in every key reference, ready at once",
         make: || piv(PivOptions::extended(), &Layout::elliptic()),
+    },
+    Choice {
+        name: "piv-pinpad",
+        description: "the same in a reader with a PIN pad, on which somebody types the PIN",
+        make: || with_pad(piv(PivOptions::extended(), &Layout::elliptic())),
     },
     Choice {
         name: "myeid",
@@ -130,6 +136,7 @@ fn piv(options: PivOptions, layout: &Layout) -> Token {
         card: Box::new(card),
         pin: provisioned.pin.clone(),
         so_pin: provisioned.puk.clone(),
+        pad: None,
         write_pem: Box::new(move |directory| provisioned.write_pem(directory)),
     }
 }
@@ -141,8 +148,14 @@ fn myeid(options: MyEidOptions, layout: &MyEidLayout) -> Token {
         card: Box::new(card),
         pin: provisioned.pin.clone(),
         so_pin: provisioned.so_pin.clone(),
+        pad: None,
         write_pem: Box::new(move |directory| provisioned.write_pem(directory)),
     }
+}
+
+/// The same token in a reader whose user knows its PIN.
+fn with_pad(token: Token) -> Token {
+    Token { pad: Some(PinPad::of(&token.pin)), ..token }
 }
 
 fn blank_myeid() -> Token {
@@ -150,6 +163,7 @@ fn blank_myeid() -> Token {
         card: Box::new(MyEidCard::new(MyEidOptions::default())),
         pin: String::new(),
         so_pin: String::new(),
+        pad: None,
         write_pem: Box::new(|_| Ok(())),
     }
 }
@@ -161,6 +175,7 @@ fn openpgp(options: OpenPgpOptions, layout: &OpenPgpLayout) -> Token {
         card: Box::new(card),
         pin: provisioned.pin.clone(),
         so_pin: provisioned.so_pin.clone(),
+        pad: None,
         write_pem: Box::new(move |directory| provisioned.write_pem(directory)),
     }
 }
@@ -170,6 +185,7 @@ fn blank_openpgp() -> Token {
         card: Box::new(OpenPgpCard::new(OpenPgpOptions::default())),
         pin: PW1.to_owned(),
         so_pin: PW3.to_owned(),
+        pad: None,
         write_pem: Box::new(|_| Ok(())),
     }
 }
@@ -204,6 +220,7 @@ fn run(choice: &Choice, program: &OsString, arguments: Vec<OsString>) -> io::Res
     let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT])?;
     let token = (choice.make)();
     let reader = VirtualReader::with_card(token.card);
+    reader.set_pin_pad(token.pad);
     let bench = Bench::start(vec![(READER, reader.clone())]);
     let log = std::env::var_os("CARDEA_APDU_LOG").map_or_else(|| bench.directory().join("apdu.log"), PathBuf::from);
     reader.log_to_file(&log)?;
