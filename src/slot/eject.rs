@@ -1,6 +1,6 @@
 //! What happens to the card when the application's last session with any token in the reader is closed.
 //!
-//! All but leaving it is done only where nobody else uses the card, which is established by an exclusive reconnection.
+//! All but leaving it is done only where nobody else uses the card, which is established by an exclusive connection.
 //!
 //! | disposition | when, by default |
 //! |---|---|

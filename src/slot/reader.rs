@@ -332,18 +332,21 @@ impl Reader {
         }
         self.close_channels(binding, None);
         let stray = binding.channels.has_stray();
-        let Some(mut connection) = binding.connection.take() else { return };
+        let Some(connection) = binding.connection.take() else { return };
         let reset_owed = self.reset_owed.swap(false, Ordering::AcqRel) || stray;
         let touched = self.touched.swap(false, Ordering::AcqRel);
         let departure = binding.card.as_ref().map_or_else(|| Departure::of(None), |card| card.departure);
         let ejects = departure.ejects && !self.keeps_cards.load(Ordering::Acquire);
         let wish = Departure { ejects, ..departure }.wish(policy, touched, reset_owed);
-        // An exclusive reconnection succeeds only when no other connection exists, and keeps others out.
-        let alone =
-            wish != Disposition::Leave && connection.reconnect(ShareMode::Exclusive, Disposition::Leave).is_ok();
-        let disposition = if alone { wish } else { Disposition::Leave };
-        self.disconnect(connection, disposition);
-        if disposition == Disposition::Eject {
+        self.disconnect(connection, Disposition::Leave);
+        if wish == Disposition::Leave {
+            return;
+        }
+        // An exclusive connection is made only when no other exists, and keeps others out. A reconnection would do the
+        // same at once, but libpcsclite waits with it for as long as others have the card.
+        let Ok(alone) = self.surroundings.context.connect(&self.name, ShareMode::Exclusive) else { return };
+        self.disconnect(alone, wish);
+        if wish == Disposition::Eject {
             self.check_ejection();
         }
     }
@@ -530,10 +533,12 @@ fn usb_id(properties: &Properties) -> Option<UsbId> {
     properties.vendor.zip(properties.product).map(|(vendor, product)| UsbId { vendor, product })
 }
 
-/// Whether two views are of one insertion. The service may not know the ATR yet, or any more.
+/// Whether two views are of one insertion. The service may not know the ATR yet, or any more, and pcsc-lite may say that
+/// a reader is empty before it counts the removal.
 fn is_same_card(before: &ReaderState, now: &ReaderState) -> bool {
+    let is_counted = before.card_present || now.card_present;
     before.card_present == now.card_present
-        && before.event_count == now.event_count
+        && (before.event_count == now.event_count || !is_counted)
         && before.available == now.available
         && (before.atr == now.atr || now.atr.is_empty() || before.atr.is_empty())
 }
@@ -544,5 +549,19 @@ fn connect_error(error: LinkError) -> Error {
         LinkError::Mute | LinkError::Protocol => Error::TokenNotRecognized,
         LinkError::NoCard | LinkError::Removed | LinkError::NoReader | LinkError::NoService => Error::DeviceRemoved,
         other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removal_that_is_counted_late_is_no_second_one() {
+        let state = |card_present, event_count| ReaderState { card_present, event_count, ..ReaderState::default() };
+        assert!(is_same_card(&state(false, 1), &state(false, 2)));
+        assert!(!is_same_card(&state(true, 1), &state(false, 1)));
+        assert!(!is_same_card(&state(true, 1), &state(true, 3)), "another card, or the same again");
+        assert!(!is_same_card(&state(false, 2), &state(true, 3)));
     }
 }

@@ -21,7 +21,7 @@ const CHAINED: u8 = 0x10;
 pub struct Desk {
     pub module: Module,
     pub reader: VirtualReader,
-    _bench: Bench,
+    bench: Bench,
 }
 
 impl Desk {
@@ -45,7 +45,12 @@ impl Desk {
     pub fn beside(bench: Bench, reader: VirtualReader) -> Self {
         // SAFETY: no thread of this process reads the environment at this time: the bench's only serve sockets.
         unsafe { std::env::set_var("PCSCLITE_CSOCK_NAME", bench.socket_path()) };
-        Self { module: Module::load(), reader, _bench: bench }
+        Self { module: Module::load(), reader, bench }
+    }
+
+    /// The private pcscd.
+    pub fn bench(&self) -> &Bench {
+        &self.bench
     }
 
     /// A card with P-256 everywhere.

@@ -16,12 +16,14 @@ mod signature;
 mod two_call;
 
 mod attributes;
+mod ejection;
 mod exports;
 mod fork;
 mod handles;
 mod initialize;
 mod interfaces;
 mod lists;
+mod logical_channels;
 mod mechanisms;
 mod order;
 mod outputs;

@@ -173,10 +173,13 @@ impl Context for Desk {
         self.state(reader)
     }
 
-    fn connect(&self, reader: &str, _share: ShareMode) -> Result<Box<dyn Connection>, LinkError> {
+    fn connect(&self, reader: &str, share: ShareMode) -> Result<Box<dyn Connection>, LinkError> {
         let reader = Arc::clone(self.reader(reader)?);
         if !reader.observe() {
             return Err(LinkError::NoCard);
+        }
+        if share == ShareMode::Exclusive && reader.connections() > 0 {
+            return Err(LinkError::Sharing);
         }
         // A card that has power keeps it: the state that others gave it stays.
         let atr = match reader.reader.is_powered() {

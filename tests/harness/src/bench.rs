@@ -43,6 +43,7 @@ use crate::reader::VirtualReader;
 pub use client::Client;
 use daemon::Daemon;
 use directory::Directory;
+pub use driver::Interface;
 
 /// How long pcscd may take to open its readers.
 const START: Duration = Duration::from_secs(20);
@@ -73,11 +74,20 @@ impl Bench {
     /// With pcscd's log when it does not start or misses a reader.
     #[must_use]
     pub fn start<N: Into<String>>(readers: Vec<(N, VirtualReader)>) -> Self {
+        Self::start_with(Interface::Version3, readers)
+    }
+
+    /// The same with a driver of this interface.
+    ///
+    /// # Panics
+    /// As for [`Self::start`].
+    #[must_use]
+    pub fn start_with<N: Into<String>>(interface: Interface, readers: Vec<(N, VirtualReader)>) -> Self {
         let readers = readers.into_iter().map(|(name, reader)| Configured { name: name.into(), reader });
         let mut bench = Self {
             readers: readers.collect(),
             daemon: None,
-            driver: driver::find(),
+            driver: driver::find(interface),
             directory: Directory::create().expect("a directory for the bench"),
         };
         for (index, configured) in bench.readers.iter().enumerate() {
@@ -143,6 +153,15 @@ impl Bench {
         Client::start(program.as_ref(), &self.socket_path())
     }
 
+    /// Starts another program at this pcscd, for tests outside this package.
+    ///
+    /// # Panics
+    /// When it does not start or does not build.
+    #[must_use]
+    pub fn another_program(&self) -> Client {
+        self.client(driver::find_client())
+    }
+
     /// The reader configured as `name`.
     #[must_use]
     pub fn reader(&self, name: &str) -> Option<&VirtualReader> {
@@ -161,7 +180,7 @@ impl Bench {
         std::fs::create_dir_all(&configuration).expect("a configuration directory");
         std::fs::write(configuration.join("readers"), self.configuration()).expect("pcscd's configuration");
         let earlier = self.cards_started();
-        let daemon = Daemon::start(&self.socket_path(), &configuration, &self.log_path());
+        let daemon = Daemon::start(&self.socket_path(), &configuration, self.directory.path(), &self.log_path());
         self.daemon = Some(daemon.unwrap_or_else(|error| panic!("pcscd does not start: {error}")));
         self.await_readers();
         self.await_cards(earlier);

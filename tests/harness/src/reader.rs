@@ -278,6 +278,22 @@ impl VirtualReader {
         outcome
     }
 
+    /// `IFDHControl` of a driver with the interface 2.0: a CT-BCS command (MKT, CT-BCS 3.4). EJECT ICC puts the card out,
+    /// which then waits beside the reader for [`Self::reinsert`].
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] for any other command, [`Failure::NoReader`].
+    pub fn terminal(&self, command: &[u8]) -> Result<Vec<u8>, Failure> {
+        let mut state = self.idle();
+        let outcome = state.terminal(command);
+        state.log.record(Event::Terminal { command: command.to_vec(), outcome: outcome.clone() });
+        if outcome.is_ok() {
+            state.withdraw();
+            self.0.changed.notify_all();
+        }
+        outcome
+    }
+
     /// `IFDHGetCapabilities` for the tags and attributes that are the reader's or the card's.
     ///
     /// # Errors

@@ -1,10 +1,10 @@
-//! The C interface (`ifdhandler.h` of PC/SC Lite, version 3.0).
+//! The part of the C interface (`ifdhandler.h` of PC/SC Lite) that versions 2.0 and 3.0 have in common.
 //!
 //! pcscd owns every buffer it passes and serialises the calls for one reader, except for the wait for a card movement,
 //! which runs on that reader's polling thread beside them.
 #![allow(unsafe_code, non_snake_case)]
 
-use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_ulong};
+use std::ffi::{c_int, c_long, c_uchar, c_ulong};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -41,12 +41,24 @@ pub struct IoHeader {
 }
 
 /// Runs `body`; a panic becomes a communication error instead of the end of the daemon.
-fn guard(body: impl FnOnce() -> u32) -> ResponseCode {
+pub(crate) fn guard(body: impl FnOnce() -> u32) -> ResponseCode {
     ResponseCode::from(catch_unwind(AssertUnwindSafe(body)).unwrap_or(IFD_COMMUNICATION_ERROR))
 }
 
+/// Opens the reader behind the socket at `path`.
+pub(crate) fn open(lun: Dword, path: PathBuf) -> u32 {
+    let name = path.display().to_string();
+    match reader::open(lun, path) {
+        Ok(()) => IFD_SUCCESS,
+        Err(error) => {
+            reader::log(&format!("no reader at {name}: {error}"));
+            IFD_NO_SUCH_DEVICE
+        }
+    }
+}
+
 /// The answer of the reader behind `lun`; `vanished` stands in for one that cannot be reached.
-fn ask(lun: Dword, request: &Request, vanished: u32) -> Response {
+pub(crate) fn ask(lun: Dword, request: &Request, vanished: u32) -> Response {
     let Some(reader) = reader::find(lun) else {
         return Response::failure(IFD_NO_SUCH_DEVICE);
     };
@@ -57,7 +69,7 @@ fn ask(lun: Dword, request: &Request, vanished: u32) -> Response {
 ///
 /// # Safety
 /// `data` is null or points to `length` readable bytes.
-unsafe fn input(data: *const c_uchar, length: Dword) -> Vec<u8> {
+pub(crate) unsafe fn input(data: *const c_uchar, length: Dword) -> Vec<u8> {
     match usize::try_from(length) {
         Ok(length) if !data.is_null() => {
             // SAFETY: promised by the caller of this function.
@@ -71,7 +83,7 @@ unsafe fn input(data: *const c_uchar, length: Dword) -> Vec<u8> {
 ///
 /// # Safety
 /// `buffer` is null or points to `capacity` writable bytes; `length` is null or points to a writable `Dword`.
-unsafe fn output(bytes: &[u8], buffer: *mut c_uchar, capacity: Dword, length: *mut Dword) -> u32 {
+pub(crate) unsafe fn output(bytes: &[u8], buffer: *mut c_uchar, capacity: Dword, length: *mut Dword) -> u32 {
     let fits = Dword::try_from(bytes.len()).is_ok_and(|needed| needed <= capacity);
     let written = if fits && !buffer.is_null() { bytes.len() } else { 0 };
     if written > 0 {
@@ -89,43 +101,12 @@ unsafe fn output(bytes: &[u8], buffer: *mut c_uchar, capacity: Dword, length: *m
 ///
 /// # Safety
 /// `length` is null or points to a readable `Dword`.
-unsafe fn capacity(length: *const Dword) -> Dword {
+pub(crate) unsafe fn capacity(length: *const Dword) -> Dword {
     if length.is_null() {
         return 0;
     }
     // SAFETY: not null, and readable as promised by the caller of this function.
     unsafe { length.read() }
-}
-
-/// Opens the reader behind the socket that `DEVICENAME` names, with or without the prefix `unix:`.
-///
-/// The prefix keeps pcscd from insisting that the file exists while it reads its configuration.
-///
-/// # Safety
-/// `device_name` is null or a C string.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn IFDHCreateChannelByName(lun: Dword, device_name: *const c_char) -> ResponseCode {
-    guard(|| {
-        if device_name.is_null() {
-            return IFD_NO_SUCH_DEVICE;
-        }
-        // SAFETY: not null, and a C string as promised by pcscd.
-        let name = unsafe { CStr::from_ptr(device_name) }.to_string_lossy().into_owned();
-        let path = PathBuf::from(name.strip_prefix("unix:").unwrap_or(&name));
-        match reader::open(lun, path) {
-            Ok(()) => IFD_SUCCESS,
-            Err(error) => {
-                reader::log(&format!("no reader at {name}: {error}"));
-                IFD_NO_SUCH_DEVICE
-            }
-        }
-    })
-}
-
-/// Refused: a channel number names no socket.
-#[unsafe(no_mangle)]
-pub extern "C" fn IFDHCreateChannel(_lun: Dword, _channel: Dword) -> ResponseCode {
-    ResponseCode::from(IFD_NO_SUCH_DEVICE)
 }
 
 /// Releases the reader.
@@ -282,35 +263,6 @@ pub unsafe extern "C" fn IFDHTransmitToICC(
 #[unsafe(no_mangle)]
 pub extern "C" fn IFDHICCPresence(lun: Dword) -> ResponseCode {
     guard(|| ask(lun, &Request::Presence, IFD_ICC_NOT_PRESENT).status)
-}
-
-/// A command to the reader itself (PC/SC part 10).
-///
-/// # Safety
-/// `data` points to `length` bytes, `answer` to `answer_capacity` bytes, `returned` is null or writable.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn IFDHControl(
-    lun: Dword,
-    code: Dword,
-    data: *const c_uchar,
-    length: Dword,
-    answer: *mut c_uchar,
-    answer_capacity: Dword,
-    returned: *mut Dword,
-) -> ResponseCode {
-    guard(|| {
-        // SAFETY: `data` holds `length` bytes, as promised by pcscd.
-        let data = unsafe { input(data, length) };
-        let request = Request::Control {
-            code: u32::try_from(code).unwrap_or(u32::MAX),
-            capacity: u32::try_from(answer_capacity).unwrap_or(u32::MAX),
-            data,
-        };
-        let response = ask(lun, &request, IFD_COMMUNICATION_ERROR);
-        // SAFETY: `answer` holds `answer_capacity` bytes, as promised by pcscd.
-        let copied = unsafe { output(&response.payload, answer, answer_capacity, returned) };
-        if response.status == IFD_SUCCESS { copied } else { response.status }
-    })
 }
 
 /// pcscd's polling thread waits here, at most `timeout` milliseconds.

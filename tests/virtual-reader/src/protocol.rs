@@ -105,6 +105,11 @@ pub enum Request {
     },
     /// `IFDHCloseChannel`: the reader is released.
     Close,
+    /// `IFDHControl` of version 2.0: a CT-BCS command to the terminal; the payload is its response.
+    Terminal {
+        /// The command.
+        command: Vec<u8>,
+    },
     /// Answer when the count of card movements differs from `seen`, or after `timeout` milliseconds; the payload is
     /// the count. Sent on a connection of its own, so that it delays nothing else.
     AwaitMovement {
@@ -128,7 +133,10 @@ impl Request {
     /// Whether sending it twice is the same as sending it once.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
-        !matches!(self, Self::Transmit { .. } | Self::Control { .. } | Self::SetCapability { .. })
+        !matches!(
+            self,
+            Self::Transmit { .. } | Self::Control { .. } | Self::SetCapability { .. } | Self::Terminal { .. }
+        )
     }
 
     /// The frame's content.
@@ -148,6 +156,7 @@ impl Request {
             Self::AwaitMovement { seen, timeout } => {
                 [&[9], seen.to_be_bytes().as_slice(), &timeout.to_be_bytes()].concat()
             }
+            Self::Terminal { command } => [&[10], command.as_slice()].concat(),
         }
     }
 
@@ -186,6 +195,7 @@ impl Request {
                 let (seen, rest) = number(rest)?;
                 Self::AwaitMovement { seen, timeout: number(rest)?.0 }
             }
+            10 => Self::Terminal { command: rest.to_vec() },
             _ => return None,
         })
     }
@@ -268,6 +278,7 @@ mod tests {
             Request::SetProtocol { protocol: 2, parameters: [1, 0x94, 0, 0] },
             Request::Close,
             Request::AwaitMovement { seen: 3, timeout: 5000 },
+            Request::Terminal { command: vec![0x20, 0x15, 0x01, 0x00, 0x00] },
         ];
         for request in requests {
             assert_eq!(Request::decode(&request.encode()), Some(request));

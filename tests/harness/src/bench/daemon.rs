@@ -45,8 +45,9 @@ static SPAWNER: LazyLock<Mutex<Sender<Order>>> = LazyLock::new(|| {
 });
 
 impl Daemon {
-    /// Starts pcscd on `socket` with the readers in the directory `configuration`; `log` is appended to.
-    pub(super) fn start(socket: &Path, configuration: &Path, log: &Path) -> io::Result<Self> {
+    /// Starts pcscd on `socket` with the readers in the directory `configuration`, whose sockets are in `sockets`; `log`
+    /// is appended to.
+    pub(super) fn start(socket: &Path, configuration: &Path, sockets: &Path, log: &Path) -> io::Result<Self> {
         if socket.exists() {
             std::fs::remove_file(socket)?;
         }
@@ -57,6 +58,7 @@ impl Daemon {
         command
             .args(["-c", LAUNCH, "sh"])
             .arg(configuration)
+            .env("CARDEA_VIRTUAL_READERS", sockets)
             .env("PATH", format!("{path}:/usr/local/sbin:/usr/sbin:/sbin"))
             .stdin(OwnedFd::from(listener))
             .stdout(log.try_clone()?)

@@ -43,6 +43,13 @@ pub enum Event {
         /// The reader's answer, or why there is none.
         outcome: Result<Vec<u8>, Failure>,
     },
+    /// A CT-BCS command to the reader itself, and its answer or why there is none.
+    Terminal {
+        /// The command.
+        command: Vec<u8>,
+        /// The reader's answer, or why there is none.
+        outcome: Result<Vec<u8>, Failure>,
+    },
     /// A fault struck the command that follows.
     Fault(Action),
 }
@@ -76,6 +83,9 @@ impl Entry {
                 Ok(answer) => format!("{seconds:.6} control {code:08X} -> {} bytes", answer.len()),
                 Err(failure) => format!("{seconds:.6} control {code:08X} -> {failure}"),
             },
+            Event::Terminal { command, outcome } => {
+                format!("{seconds:.6} terminal {} -> {}", masked(command), summary(outcome))
+            }
             Event::Fault(action) => format!("{seconds:.6} fault {action:?}"),
         }
     }

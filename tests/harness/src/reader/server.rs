@@ -111,6 +111,7 @@ fn answer(reader: &VirtualReader, request: &Request) -> Response {
         Request::SetCapability { .. } => return Response::failure(IFD_ERROR_SET_FAILURE),
         Request::SetProtocol { protocol, .. } if protocol & KNOWN_PROTOCOLS == 0 => Err(Failure::Protocol),
         Request::SetProtocol { .. } => reader.presence().map(|()| Vec::new()),
+        Request::Terminal { command } => reader.terminal(command),
         Request::Close => reader.power(PowerAction::Down),
         Request::AwaitMovement { .. } => Err(Failure::Unsupported),
     };

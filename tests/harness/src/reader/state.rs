@@ -154,6 +154,20 @@ impl State {
         Ok(atr)
     }
 
+    /// What the terminal answers to EJECT ICC: 9001 that the card is out, 6200 that there is none.
+    pub(super) fn terminal(&self, command: &[u8]) -> Result<Vec<u8>, Failure> {
+        /// CLA and INS, and the number of the only slot.
+        const EJECT_ICC: [u8; 3] = [0x20, 0x15, 0x01];
+        if !self.plugged {
+            return Err(Failure::NoReader);
+        }
+        match command.starts_with(&EJECT_ICC) {
+            true if self.seated => Ok(vec![0x90, 0x01]),
+            true => Ok(vec![0x62, 0x00]),
+            false => Err(Failure::Unsupported),
+        }
+    }
+
     pub(super) fn control(&mut self, code: u32, data: &[u8]) -> Result<Control, Failure> {
         const VERIFY: u32 = feature_code(pinpad::VERIFY_PIN_DIRECT);
         const MODIFY: u32 = feature_code(pinpad::MODIFY_PIN_DIRECT);
