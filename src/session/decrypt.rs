@@ -7,12 +7,14 @@ use super::card_cipher::CardCipher;
 use super::operation::{Answer, Decrypt, DecryptWork, KeyInUse, Operations, Progress, appended, plain, session_object};
 use super::{Session, judge_use};
 use crate::card::secret_key::Direction;
+use crate::card::{CardError, DecipherScheme, PrivateKey};
 use crate::error::Error;
 use crate::mechanism::Mechanism;
 use crate::mechanism::plan::{DecryptPlan, plan_decrypt};
 use crate::mechanism::symmetric::Decryptor;
 use crate::object::Content;
 use crate::secret::SecretBytes;
+use crate::token::login::Proof;
 
 /// C_DecryptInit.
 pub fn init(session: &Session, mechanism: Mechanism, key: u64) -> Result<(), Error> {
@@ -175,11 +177,27 @@ impl DecryptWork {
 }
 
 fn decipher(session: &Session, plan: &mut DecryptPlan, in_use: &KeyInUse) -> Result<SecretBytes, Error> {
+    by_card(session, plan, in_use.key()?, in_use.context.as_ref())
+}
+
+/// Deciphers on the card. A card that removes PKCS#1 padding itself refuses a block whose padding is bad, which nobody is
+/// to learn: the answer is then as pseudo-random as for a block that is judged here.
+pub(super) fn by_card(
+    session: &Session,
+    plan: &mut DecryptPlan,
+    key: &PrivateKey,
+    context: Option<&Proof>,
+) -> Result<SecretBytes, Error> {
     let (scheme, cryptogram) = plan.finish_input()?;
-    let key = in_use.key()?;
-    let block =
-        session.slot().with_key(session.generation(), key, in_use.context.as_ref(), |application, channel| {
-            application.decipher(channel, key, scheme, &cryptogram)
-        })?;
-    plan.unpad(block)
+    let mut refused = false;
+    let block = session.slot().with_key(session.generation(), key, context, |application, channel| {
+        let block = application.decipher(channel, key, scheme, &cryptogram);
+        refused = matches!(block, Err(CardError::Status { .. } | CardError::Input));
+        block
+    });
+    match block {
+        Ok(block) => plan.unpad(block),
+        Err(_) if refused && scheme == DecipherScheme::RsaPkcs1 => plan.rejected(),
+        Err(error) => Err(error),
+    }
 }

@@ -8,7 +8,7 @@ use cryptoki_sys::{
 };
 
 use super::operation::{Answer, KeyInUse, appended, plain};
-use super::{Session, card_secret, judge_use};
+use super::{Session, card_secret, decrypt, judge_use};
 use crate::error::Error;
 use crate::mechanism::Mechanism;
 use crate::mechanism::plan::{EncryptPlan, check_unwrap, plan_encrypt, plan_unwrap};
@@ -167,11 +167,7 @@ fn unwrap_on_card(
     let mut plan = plan_unwrap(mechanism, key, session.slot().rejection_secret()).map_err(unwrapping_key)?;
     let wish = Wish::parse(template, in_use.is_private(), session.creator()?)?;
     plan.update(wrapped).map_err(|_| Error::WrappedKeyLenRange)?;
-    let (scheme, cryptogram) = plan.finish_input().map_err(wrapped_key)?;
-    let block = session.slot().with_key(session.generation(), key, None, |application, channel| {
-        application.decipher(channel, key, scheme, &cryptogram)
-    })?;
-    Ok((wish, plan.unpad(block).map_err(wrapped_key)?))
+    Ok((wish, decrypt::by_card(session, &mut plan, key, None).map_err(wrapped_key)?))
 }
 
 /// Takes the zeros off that fill the last block, where the template says how long the key is.

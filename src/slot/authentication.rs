@@ -134,7 +134,11 @@ impl Slot {
             self.note(generation, Role::SecurityOfficer, (Some(&officer), tries), &outcome)?;
             outcome?;
             self.guard.lock().forget(Role::User);
-            self.with_state(generation, |state| state.user.succeeded())
+            let facilities = access.facilities();
+            self.with_state(generation, |state| {
+                state.facilities = facilities;
+                state.user.succeeded();
+            })
         })
     }
 
@@ -179,7 +183,7 @@ impl Slot {
     }
 
     /// Refuses what would waste a try: a PIN that the card refused already, and the last try where it is kept.
-    fn guard_against(
+    pub(super) fn guard_against(
         &self,
         access: &mut CardAccess<'_, '_>,
         generation: u64,
@@ -266,7 +270,7 @@ impl Slot {
     }
 
     /// A PIN that the card cannot take never reaches it.
-    fn judge_length(&self, generation: u64, role: Role, pin: &Pin) -> Result<(), Error> {
+    pub(super) fn judge_length(&self, generation: u64, role: Role, pin: &Pin) -> Result<(), Error> {
         let description = self.described(generation)?;
         let PinDescription { min_length, max_length, .. } = match role {
             Role::User => description.user_pin,

@@ -178,14 +178,6 @@ impl Slot {
             abilities.into_iter().map(|(kind, abilities)| Supported { kind, abilities }).collect();
         Ok(token_mechanisms(private, public, &supported, store.generate))
     }
-
-    /// C_InitToken. No driver here initialises its cards yet.
-    pub fn init_token(&self, _so_pin: Option<crate::secret::Pin>, _label: [u8; 32]) -> Result<(), Error> {
-        let generation = self.present()?;
-        self.description()?;
-        let open = self.with_state(generation, |state| !state.sessions.is_empty())?;
-        if open { Err(Error::SessionExists) } else { Err(Error::FunctionNotSupported) }
-    }
 }
 
 /// A count as Cryptoki's unsigned long.

@@ -6,6 +6,7 @@ mod channels;
 pub mod eject;
 pub mod event;
 pub mod info;
+mod initialization;
 pub mod pin_pad;
 pub mod reader;
 pub mod security;

@@ -27,7 +27,7 @@ impl Version {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Information {
     pub(super) version: Version,
-    serial: [u8; 10],
+    pub(super) serial: [u8; 10],
 }
 
 impl Information {

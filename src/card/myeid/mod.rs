@@ -12,6 +12,7 @@ mod content;
 mod directory;
 mod file;
 mod identifier;
+mod initialization;
 mod lasting;
 mod objects;
 mod pin;
@@ -32,7 +33,7 @@ use super::pkcs15::{Application, Path};
 use super::secret_key::{CipherMode, Direction, SecretKey};
 use super::{
     Abilities, CardApplication, CardError, CardObject, Certificate, Data, DataReference, DecipherScheme, Description,
-    KeyReference, PinUse, PrivateKey, Role, SignatureScheme,
+    KeyReference, PinUse, PrivateKey, Readiness, Role, SignatureScheme,
 };
 use crate::channel::Channel;
 use crate::channel::pin_pad::PinCommand;
@@ -62,6 +63,8 @@ pub struct MyEid {
     /// Read for the description and used up by the next reading of the objects.
     head: Option<Head>,
     pins: Pins,
+    /// There is EF.TokenInfo: somebody has initialized the application.
+    initialized: bool,
     /// Where the contents of data objects are.
     data: BTreeMap<DataReference, Path>,
     /// Keys that the directory files list.
@@ -101,6 +104,7 @@ impl MyEid {
             application: Application::at(&file::APPLICATION),
             head: None,
             pins: Pins::customary(),
+            initialized: false,
             data: BTreeMap::new(),
             listed: BTreeSet::new(),
             reserved: BTreeSet::new(),
@@ -111,6 +115,7 @@ impl MyEid {
     fn read_head(&mut self, channel: &mut Channel<'_>) -> Result<Head, CardError> {
         let head = Head::read(channel, &mut self.application)?;
         self.pins = Pins::listed(&head.authentication);
+        self.initialized = head.token_info.is_some();
         Ok(head)
     }
 
@@ -166,6 +171,15 @@ impl MyEid {
                 }
             }
         })
+    }
+
+    /// Says in AODF that the user has a PIN.
+    fn announce_user_pin(&mut self, channel: &mut Channel<'_>, officer: &Pin) -> Result<(), CardError> {
+        let head = self.read_head(channel)?;
+        self.pins.verify(channel, Role::SecurityOfficer, officer)?;
+        let reference = self.pins.user().reference();
+        initialization::announce_user_pin(channel, &mut self.application, &head, reference)?;
+        self.read_head(channel).map(drop)
     }
 
     /// Works on the lists of lasting keys.
@@ -258,7 +272,12 @@ impl CardApplication for MyEid {
     }
 
     fn reset_retry_counter(&mut self, channel: &mut Channel<'_>, unblocking: &Pin, new: &Pin) -> Result<(), CardError> {
-        self.pins.unblock(channel, unblocking, new)
+        self.pins.unblock(channel, unblocking, new)?;
+        if !self.pins.has_user() && self.pins.officer().is_some() {
+            // The PIN is set whatever becomes of the list, which another try mends.
+            let _ = self.announce_user_pin(channel, unblocking);
+        }
+        Ok(())
     }
 
     fn pin_command(&self, purpose: PinUse<'_>) -> Result<PinCommand, CardError> {
@@ -322,6 +341,21 @@ impl CardApplication for MyEid {
     fn store(&self) -> StoreAbilities {
         let volatile = self.capabilities.is_some() && self.information.version >= Version::SESSION_OBJECTS;
         store::abilities(&self.capabilities.unwrap_or(Capabilities::LEAST), volatile)
+    }
+
+    fn readiness(&self) -> Readiness {
+        Readiness { token: self.initialized, user_pin: self.initialized && self.pins.has_user() }
+    }
+
+    fn initialize(&mut self, channel: &mut Channel<'_>, officer: &Pin, label: &str) -> Result<(), CardError> {
+        self.read_head(channel)?;
+        self.head = None;
+        let serial = self.information.serial;
+        initialization::initialize(channel, &self.pins, &serial, officer, label)?;
+        self.data.clear();
+        self.listed.clear();
+        self.reserved.clear();
+        Ok(())
     }
 
     fn abilities(&self, kind: KeyKind) -> Option<Abilities> {

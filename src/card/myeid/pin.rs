@@ -65,6 +65,11 @@ impl Pins {
         &self.user
     }
 
+    /// Whether the user has been given a PIN.
+    pub(super) fn has_user(&self) -> bool {
+        self.user.flags.contains(PinFlags::INITIALIZED)
+    }
+
     /// Whether there is a security officer.
     pub(super) fn officer(&self) -> Option<&PinEntry> {
         self.officer.as_ref()
@@ -154,6 +159,11 @@ fn as_taken(entry: &PinEntry) -> PinEntry {
         pad: Some(PADDING),
         ..entry.clone()
     }
+}
+
+/// Reference data of a PIN that is to be set on a card without a list of its PINs.
+pub(super) fn padded(pin: &Pin) -> Result<SecretBytes, CardError> {
+    reference_data(&Pins::customary().user, pin)
 }
 
 fn reference_data(entry: &PinEntry, pin: &Pin) -> Result<SecretBytes, CardError> {

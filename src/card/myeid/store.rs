@@ -24,7 +24,7 @@ use crate::channel::{Channel, ChannelError};
 use crate::secret::SecretBytes;
 
 const INS_GENERATE_KEY_PAIR: u8 = 0x46;
-const INS_PUT_DATA: u8 = 0xDA;
+pub(super) const INS_PUT_DATA: u8 = 0xDA;
 const INS_CREATE_FILE: u8 = 0xE0;
 const INS_DELETE_FILE: u8 = 0xE4;
 /// Class of DELETE FILE on MyEID's basic channel (OpenSC, card-myeid.c).
@@ -88,7 +88,7 @@ pub(super) fn abilities(capabilities: &Capabilities, volatile: bool) -> StoreAbi
         certificates: true,
         data: true,
         officer_writes: false,
-        initializes: false,
+        initializes: true,
     }
 }
 
@@ -306,6 +306,28 @@ fn create_file(
     access: [u8; 3],
     attributes: [u8; 2],
 ) -> Result<(), CardError> {
+    select_directory(channel)?;
+    create_in_current(channel, (size, number), descriptor, identifier, access, attributes)
+}
+
+/// CREATE FILE for a transparent file in the current DF.
+pub(super) fn create_here(
+    channel: &mut Channel<'_>,
+    identifier: u16,
+    length: u16,
+    access: [u8; 3],
+) -> Result<(), CardError> {
+    create_in_current(channel, (BYTES, length), TRANSPARENT, identifier, access, [0x00, 0x00])
+}
+
+fn create_in_current(
+    channel: &mut Channel<'_>,
+    (size, number): (Tag, u16),
+    descriptor: u8,
+    identifier: u16,
+    access: [u8; 3],
+    attributes: [u8; 2],
+) -> Result<(), CardError> {
     let parameters = Builder::new()
         .push(size, &number.to_be_bytes())
         .push(DESCRIPTOR, &[descriptor])
@@ -315,7 +337,6 @@ fn create_file(
         .push(LIFE_CYCLE, &[0x00])
         .finish();
     let data = Builder::new().push(CONTROL_PARAMETERS, &parameters).finish();
-    select_directory(channel)?;
     execute(channel, Command::new(0x00, INS_CREATE_FILE, 0x00, 0x00).data(&data)).map(drop)
 }
 

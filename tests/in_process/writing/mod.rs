@@ -2,7 +2,9 @@
 
 mod faults;
 mod imports;
+mod initialization;
 mod key_pairs;
+mod objects;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,0 +1,70 @@
+//! C_InitToken and C_InitPIN: a blank card becomes a token, and a token becomes empty.
+
+use cardea_harness::myeid::{MyEidCard, MyEidOptions, SO_PIN};
+use cardea_harness::reader::VirtualReader;
+use cardea_pkcs11::card::driver::DRIVERS;
+use cardea_pkcs11::configuration::Configuration;
+use cardea_pkcs11::error::Error;
+use cardea_pkcs11::library::Library;
+use cryptoki_sys::*;
+
+use super::{Setting, TRUE, elliptic_pair};
+use crate::in_process::keys::find_all;
+use crate::in_process::link::LocalReader;
+use crate::in_process::setting::{SO, USER, library, pin};
+
+const LABEL: &[u8; 32] = b"A fresh token                   ";
+
+fn flags(library: &Library) -> u64 {
+    library.slot(0).unwrap().token_info().unwrap().flags & (CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED)
+}
+
+fn init_token(library: &Library, so_pin: &str) -> Result<(), Error> {
+    library.slot(0).unwrap().init_token(pin(so_pin), *LABEL)
+}
+
+/// The officer gives the user a PIN, who then makes a key.
+fn take_over(library: &Library, so_pin: &str) {
+    let session = library.session(library.open_session(0, true).unwrap()).unwrap();
+    session.login(SO, pin(so_pin)).unwrap();
+    session.init_pin(pin("314159")).unwrap();
+    assert_eq!(flags(library), CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED);
+    session.logout().unwrap();
+    session.login(USER, pin("314159")).unwrap();
+    elliptic_pair(&session, &[(CKA_TOKEN, TRUE)]).unwrap();
+    library.close_all_sessions(0).unwrap();
+}
+
+#[test]
+fn a_blank_card_becomes_a_token_with_an_officer_and_a_user() {
+    let card = MyEidCard::new(MyEidOptions::default());
+    let reader = LocalReader::new("Virtual Reader 00 00", VirtualReader::with_card(card));
+    let blank = library(std::slice::from_ref(&reader), Configuration::default(), DRIVERS);
+    assert_eq!(flags(&blank), 0);
+    init_token(&blank, "27182818").unwrap();
+    let info = blank.slot(0).unwrap().token_info().unwrap();
+    assert_eq!(info.label, "A fresh token");
+    assert_eq!(flags(&blank), CKF_TOKEN_INITIALIZED);
+    take_over(&blank, "27182818");
+    let next = library(std::slice::from_ref(&reader), Configuration::default(), DRIVERS);
+    assert_eq!(flags(&next), CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED);
+}
+
+#[test]
+fn a_token_loses_everything_to_its_officer_and_nothing_to_others() {
+    let setting = Setting::new("init-token");
+    let keys = setting.chip.key_files();
+    let open = setting.open();
+    assert_eq!(init_token(&setting.library, SO_PIN), Err(Error::SessionExists));
+    setting.library.close_session(open.handle()).unwrap();
+    assert_eq!(init_token(&setting.library, "11111111"), Err(Error::PinIncorrect));
+    assert_eq!(init_token(&setting.library, "111"), Err(Error::PinLenRange));
+    assert_eq!(setting.chip.key_files(), keys);
+    init_token(&setting.library, SO_PIN).unwrap();
+    assert!(setting.chip.key_files().is_empty());
+    let session = setting.open();
+    assert_eq!(find_all(&session, &[(CKA_CLASS, &CKO_CERTIFICATE.to_ne_bytes())]).unwrap(), [0; 0]);
+    setting.library.close_session(session.handle()).unwrap();
+    take_over(&setting.library, SO_PIN);
+    assert_eq!(setting.chip.key_files().len(), 1);
+}
