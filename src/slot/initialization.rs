@@ -1,7 +1,7 @@
 //! C_InitToken (PKCS#11 3.2 section 5.5.7).
 
 use super::Slot;
-use crate::card::Role;
+use crate::card::{Role, Tries};
 use crate::error::Error;
 use crate::secret::Pin;
 use crate::token::login::Login;
@@ -25,9 +25,13 @@ impl Slot {
         self.with_card(generation, |access| {
             // One may have been opened while the card was busy.
             self.without_sessions(generation)?;
-            if description.so_pin.is_some() {
-                self.guard_against(access, generation, Role::SecurityOfficer, &officer)?;
-            }
+            let role = Role::SecurityOfficer;
+            let tries = match description.so_pin {
+                Some(_) => access.judge(role, &officer)?,
+                // Nothing is there to be compared with.
+                None => Tries::Uncounted,
+            };
+            self.guard_against(access, generation, role, (&officer, tries))?;
             let outcome = access.certainly(|application, channel| application.initialize(channel, &officer, &label));
             // Whatever came of it, what was known of the token is not known any more.
             let forgotten = self.with_state(generation, |state| {
@@ -36,7 +40,7 @@ impl Slot {
                 state.verified = None;
                 state.torn.clear();
             });
-            self.note(generation, Role::SecurityOfficer, Some(&officer), &outcome)?;
+            self.note(generation, role, (Some(&officer), tries), &outcome)?;
             forgotten.and(outcome.map_err(Error::from))?;
             *self.guard.lock() = PinGuard::default();
             let described = access.certainly(|application, channel| application.describe(channel))?;
