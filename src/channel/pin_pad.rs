@@ -213,6 +213,16 @@ impl Pad {
         Self { pad, exclusive: !allows(Ability::HostPin) }
     }
 
+    /// Whether it verifies PINs.
+    pub fn verifies(&self) -> bool {
+        self.pad.verify.is_some()
+    }
+
+    /// Whether it changes PINs.
+    pub fn modifies(&self) -> bool {
+        self.pad.modify.is_some()
+    }
+
     /// Whether the reader keeps back PINs that the host sends.
     pub fn is_exclusive(&self) -> bool {
         self.exclusive

@@ -262,15 +262,16 @@ impl Reader {
         self.surroundings.profiles.find(usb_id(properties), &self.name)
     }
 
-    /// What the reader says about itself, with or without a card in it.
-    pub fn properties(&self) -> Properties {
+    /// What the reader says about itself, with or without a card in it, and what its profile leaves of its PIN pad.
+    pub fn announced(&self) -> (Properties, Pad) {
         let Ok(mut connection) = self.surroundings.context.connect(&self.name, ShareMode::Direct) else {
-            return Properties::default();
+            return Default::default();
         };
-        let properties = connection.begin().map(|mut begun| part10::announced(&mut *begun.transaction).0);
+        let announced = connection.begin().map(|mut begun| part10::announced(&mut *begun.transaction));
         // Nothing was done that could be left undone.
         let _ = connection.disconnect(Disposition::Leave);
-        properties.unwrap_or_default()
+        let (properties, pad) = announced.unwrap_or_default();
+        (properties, Pad::new(pad, self.profile(&properties)))
     }
 
     /// Runs `work` on the card of this generation, whose lock is held.

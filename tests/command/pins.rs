@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use cardea_harness::provision::{PIN, PUK};
+use cardea_harness::reader::PinPad;
 
 use super::desk::{CARDEA, Desk, code};
 use crate::clients::program::{installed, run};
@@ -122,4 +123,25 @@ fn an_entry_that_is_interrupted_ends_the_command() {
     let Some(run) = at_terminal(&station, "pin change", "12\x03") else { return };
     assert_eq!(code(&run), 13, "{}", run.text);
     assert_eq!(station.pin_tries(), 3);
+}
+
+#[test]
+fn a_pin_is_typed_on_a_reader_that_has_keys_for_it() {
+    let station = Station::new(Card::Elliptic);
+    station.reader.set_pin_pad(Some(PinPad::of(PIN)));
+    let pad = &station.json(&["readers"])["readers"][0]["pin_pad"];
+    assert_eq!((&pad["verify"], &pad["modify"]), (&true.into(), &true.into()));
+    assert_eq!(station.json(&["info"])["pin_pad"], true);
+    station.file("content", "content");
+    for id in ["01", "02"] {
+        let run = station.cardea(["sign", "--id", id, "-o", "signature", "content"]).succeeded();
+        run.says("please use the keys of Cardea Virtual Reader");
+        station.cardea(["verify", "--id", id, "--signature", "signature", "content"]).succeeded();
+    }
+    station.reader.set_pin_pad(Some(PinPad::typing(&[PIN, "654321", "654321"])));
+    station.cardea(["pin", "change"]).succeeded();
+    station.reader.set_pin_pad(Some(PinPad::of("654321")));
+    station.cardea(["sign", "--id", "01", "-o", "signature", "content"]).succeeded();
+    station.reader.set_pin_pad(None);
+    assert_eq!(station.json(&["readers"])["readers"][0]["pin_pad"], serde_json::Value::Null);
 }

@@ -1,9 +1,10 @@
 //! `cardea readers`: what each reader is and can do, and which card is in it.
 
 use cardea_pkcs11::channel::limits::{Extended, Limits};
+use cardea_pkcs11::channel::pin_pad::Pad;
 use cardea_pkcs11::error::Error;
 use cardea_pkcs11::pcsc::part10::Properties;
-use cardea_pkcs11::profile::{Exchange, ReaderProfile};
+use cardea_pkcs11::profile::Exchange;
 use cardea_pkcs11::slot::Slot;
 use serde::Serialize;
 
@@ -76,7 +77,7 @@ pub(crate) fn reports(cards: &Cards) -> Result<Vec<Report>, Failure> {
 
 fn report(cards: &Cards, slot: &Slot) -> Report {
     let reader = slot.reader();
-    let properties = reader.properties();
+    let (properties, pad) = reader.announced();
     let profile = reader.profile(&properties);
     Report {
         name: reader.name().to_owned(),
@@ -86,7 +87,7 @@ fn report(cards: &Cards, slot: &Slot) -> Report {
         faults: profile
             .map(|profile| profile.faults.iter().map(|fault| fault.what.to_string()).collect())
             .unwrap_or_default(),
-        pin_pad: profile.and_then(pin_pad),
+        pin_pad: pin_pad(&pad),
         card: card(cards, slot),
     }
 }
@@ -105,8 +106,8 @@ fn exchange(exchange: Exchange) -> &'static str {
     }
 }
 
-fn pin_pad(profile: &ReaderProfile) -> Option<PinPad> {
-    profile.pin_pad.map(|pad| PinPad { verify: pad.verify, modify: pad.modify })
+fn pin_pad(pad: &Pad) -> Option<PinPad> {
+    (pad.verifies() || pad.modifies()).then(|| PinPad { verify: pad.verifies(), modify: pad.modifies() })
 }
 
 fn card(cards: &Cards, slot: &Slot) -> Option<Card> {

@@ -87,7 +87,7 @@ fn look(arguments: &Arguments, common: &Common) -> Result<(), Failure> {
     let mut entry = PinEntry::new(&arguments.pin)?;
     let slots = cards.slots()?;
     for slot in slots.iter().filter(|slot| arguments.token.admits(slot)) {
-        let _ = slot.reader().properties();
+        let _ = slot.reader().announced();
         match Token::in_slot(&cards, slot) {
             Ok(token) => read(&token, arguments.login, &mut entry)?,
             // A card that nobody knows is what a transcript is wanted of most.
