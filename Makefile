@@ -28,7 +28,7 @@ DEMO_PACKAGES := $(BUILD_PACKAGES) clang libclang-dev pcscd openssl opensc
 # Other people's programs that the tests put at the module.
 TEST_PACKAGES := $(DEMO_PACKAGES) binutils gnutls-bin libnss3-tools openssh-client p11-kit python3 python3-venv
 # … and browsers, and Java.
-TEST_PACKAGES += firefox-esr chromium xvfb xdotool default-jdk-headless curl git libengine-pkcs11-openssl
+TEST_PACKAGES += firefox-esr chromium xvfb xdotool imagemagick default-jdk-headless curl git libengine-pkcs11-openssl
 # A server that the next start of the machine would run is for containers only; without it ssh's tests say so.
 ifeq ($(wildcard /run/systemd/system),)
 TEST_PACKAGES += openssh-server
@@ -44,11 +44,11 @@ help: ## This list
 	@echo "  PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR)"
 
 .PHONY: demo
-demo: ## A card at work, step by step: yours if one is inserted, else a virtual one
-	@tests/setup $(DEMO_PACKAGES)
+demo: ## A card at work, step by step: yours if one is inserted, else a virtual one; BROWSER=1: in Firefox
+	@tests/setup $(DEMO_PACKAGES) $(if $(BROWSER),firefox-esr libnss3-tools)
 	$(CARGO) build --locked --release --package cardea
 	$(CARGO) build --locked --package cardea-harness --package cardea-demo
-	@CARDEA_MODULE=$(MODULE) $(TARGET)/debug/cardea-demo
+	@CARDEA_MODULE=$(MODULE) $(TARGET)/debug/cardea-demo $(if $(BROWSER),--browser)
 
 .PHONY: test
 test: lint doc $(VENV)/ready ## Everything; ends with the number of tests

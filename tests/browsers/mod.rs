@@ -1,5 +1,6 @@
 //! Level 2: browsers that log in to a web page with the card.
 
+mod chromium;
 mod dialogs;
 mod firefox;
 mod firefox_cases;

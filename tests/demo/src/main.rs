@@ -6,6 +6,7 @@
 #![allow(clippy::indexing_slicing)]
 
 mod bench;
+mod browser;
 mod client;
 mod meter;
 mod openssl;
@@ -28,11 +29,15 @@ const NO_TOKEN: u8 = 3;
 fn main() -> ExitCode {
     let mode = std::env::args().nth(1);
     let done = match mode.as_deref() {
-        None => choose(),
+        None => choose("--virtual", walk_beside_trace),
+        Some("--browser") if std::env::var_os("CARDEA_BENCH_DIR").is_some() => {
+            browser::open().map(|()| ExitCode::SUCCESS)
+        }
+        Some("--browser") => choose("--browser", || browser::open().map(|()| 0)),
         Some("--virtual") => walk::walk(Card::Virtual),
         Some("--real") => walk::walk(Card::Real),
         Some("--bench") => bench::bench(),
-        Some(other) => Err(format!("there is no {other}; --virtual, --real or --bench").into()),
+        Some(other) => Err(format!("there is no {other}; --virtual, --real, --browser or --bench").into()),
     };
     done.unwrap_or_else(|error| {
         println!("\nFAILED: {error}");
@@ -40,8 +45,9 @@ fn main() -> ExitCode {
     })
 }
 
-/// Walks with the user's own card when there is one, else with a virtual one.
-fn choose() -> Result<ExitCode> {
+/// Does `real` with the user's own card when there is one; else this program again, with the argument `again`, beside
+/// a virtual one.
+fn choose(again: &str, real: impl FnOnce() -> Result<u8>) -> Result<ExitCode> {
     let readers = if std::env::var_os("CARDEA_DEMO").is_some_and(|card| card == "virtual") {
         Vec::new()
     } else {
@@ -49,7 +55,7 @@ fn choose() -> Result<ExitCode> {
     };
     if let Some(reader) = readers.first() {
         println!("There is a card in {reader}. (CARDEA_DEMO=virtual takes a virtual one instead.)");
-        let status = walk_beside_trace()?;
+        let status = real()?;
         if status != NO_TOKEN {
             return Ok(ExitCode::from(status));
         }
@@ -60,7 +66,7 @@ fn choose() -> Result<ExitCode> {
     println!("A virtual PIV card takes its place, in a virtual reader behind a pcscd of its own.");
     let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let status = Command::new(tree.join("tests/with-token"))
-        .args(["piv".as_ref(), std::env::current_exe()?.as_os_str(), "--virtual".as_ref()])
+        .args(["piv".as_ref(), std::env::current_exe()?.as_os_str(), again.as_ref()])
         .status()?;
     Ok(exit_code(status))
 }

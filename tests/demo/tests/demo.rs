@@ -43,6 +43,23 @@ fn a_card_in_a_reader_of_the_system_is_read_and_not_asked_for_its_pin() {
 }
 
 #[test]
+fn a_browser_gets_a_profile_with_the_module_and_the_address_of_the_page() {
+    let browser = "#!/bin/sh\ngrep -q libcardea_pkcs11 \"$3/pkcs11.txt\" || exit 1\n\
+        address=${4#https://}\nprintf 'GET / HTTP/1.0\\r\\n\\r\\n' | \
+        openssl s_client -quiet -ign_eof -connect \"${address%/}\" >/dev/null 2>&1\n";
+    let script = format!(
+        "printf '%s' '{}' > \"$CARDEA_BENCH_DIR/browser\"; chmod 755 \"$CARDEA_BENCH_DIR/browser\"; \
+         CARDEA_DEMO_BROWSER=\"$CARDEA_BENCH_DIR/browser\" \"$0\" --browser",
+        browser.replace('\'', "'\\''")
+    );
+    let output = beside_card(&script);
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("The PIN of the virtual card is 123456."), "{text}");
+    assert!(text.contains("nobody     TLSv1_3"), "{text}");
+}
+
+#[test]
 fn a_wrong_pin_fails_the_demo() {
     let output = beside_card("CARDEA_PIN=654321 \"$0\" --virtual");
     let text = text(&output);
