@@ -131,3 +131,23 @@ fn a_token_is_not_reset_unless_its_own_serial_number_is_typed() {
     assert_eq!(code(&crate::clients::program::run(alone)), 2);
     assert_eq!(station.json(&["list"]), before);
 }
+
+/// A token that is emptied has no keys, and a PIN that works.
+fn emptied(desk: &impl Desk, officer: &str) {
+    let serial = desk.json(&["info"])["serial"].as_str().unwrap().to_owned();
+    desk.with_pins(&[officer, PIN], &["reset", "--confirm", &serial]).succeeded().says("is empty");
+    let list = desk.cardea(["list"]).succeeded();
+    drop(list.omits("private key").omits("certificate"));
+    desk.with_pins(&[PIN, "654321"], &["pin", "change"]).succeeded();
+}
+
+#[test]
+fn a_token_is_empty_after_a_reset_and_has_a_pin() {
+    let station = Station::new(Card::Elliptic);
+    emptied(&station, &station.provisioned.puk);
+    let mut card = MyEidCard::new(MyEidOptions::default());
+    let provisioned = provision_myeid(&mut card, &MyEidLayout::standard(), &Authority::default());
+    emptied(&Bench::start(vec![("Reader", VirtualReader::with_card(card))]), &provisioned.so_pin);
+    let blank = MyEidCard::new(MyEidOptions::default());
+    emptied(&Bench::start(vec![("Reader", VirtualReader::with_card(blank))]), "12345678");
+}

@@ -48,13 +48,15 @@ pub(crate) fn run(arguments: &Arguments, common: &Common, output: &Output) -> Re
     }
     confirm(&token, arguments.confirm.as_deref())?;
     let mut entry = PinEntry::new(&arguments.pin)?;
-    let officer = if entry.is_at_reader(&token) { None } else { Some(entry.ask_new(OFFICER)?) };
-    let copy = officer.as_ref().map(|pin| Pin::new(pin.expose()));
-    token.slot().init_token(copy, label).map_err(|error| refused(&token, error, true, OFFICER))?;
+    let officer = entry.ask_new(OFFICER)?;
+    token
+        .slot()
+        .init_token(Some(Pin::new(officer.expose())), label)
+        .map_err(|error| refused(&token, error, true, OFFICER))?;
     let fresh = Token::in_slot(&cards, token.slot()).map_err(|error| token.explain(error))?;
     if fresh.info().flags & USER_PIN_INITIALIZED == 0 {
         let session = fresh.session(true)?;
-        entry.prove(&fresh, &session, SECURITY_OFFICER, officer.as_ref(), OFFICER)?;
+        entry.prove(&fresh, &session, SECURITY_OFFICER, Some(&officer), OFFICER)?;
         let pin = if entry.is_at_reader(&fresh) { None } else { Some(entry.ask_new("new PIN")?) };
         session.init_pin(pin).map_err(|error| refused(&fresh, error, true, OFFICER))?;
     }
