@@ -29,6 +29,7 @@ DEMO_PACKAGES := $(BUILD_PACKAGES) clang libclang-dev pcscd openssl opensc
 TEST_PACKAGES := $(DEMO_PACKAGES) binutils gnutls-bin libnss3-tools openssh-client p11-kit python3 python3-venv
 # … and browsers, and Java.
 TEST_PACKAGES += firefox-esr chromium xvfb xdotool imagemagick default-jdk-headless curl git libengine-pkcs11-openssl
+TEST_PACKAGES += yubico-piv-tool
 # A server that the next start of the machine would run is for containers only; without it ssh's tests say so.
 ifeq ($(wildcard /run/systemd/system),)
 TEST_PACKAGES += openssh-server

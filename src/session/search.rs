@@ -1,9 +1,7 @@
 //! C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal (PKCS#11 3.2 section 5.7). A search is a snapshot.
 
 use super::Session;
-use crate::card::Role;
 use crate::error::Error;
-use crate::object::Object;
 use crate::object::template::Template;
 
 /// C_FindObjectsInit.
@@ -15,10 +13,11 @@ pub fn find_init(session: &Session, template: Template) -> Result<(), Error> {
         let generation = session.generation();
         let tokens = session.slot().objects(generation)?;
         let role = session.slot().role(generation)?;
-        let wanted = |object: &Object| (role == Some(Role::User) || !object.is_private()) && template.matches(object);
         let found = session.slot().with_state(generation, |state| {
             let all = tokens.iter().chain(state.session_objects.iter());
-            all.filter(|(_, object)| wanted(object)).map(|(handle, _)| handle).collect()
+            all.filter(|(_, object)| state.shows(object, role) && template.matches(object))
+                .map(|(handle, _)| handle)
+                .collect()
         })?;
         operations.search = Some(found);
         Ok(())

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use crate::card::key::KeyKind;
 use crate::card::new_key::StoreAbilities;
 use crate::card::{Abilities, Description, KeyReference, PinDescription, Readiness, Role};
-use crate::object::Object;
 use crate::object::session_object::SessionObjects;
 use crate::object::set::ObjectSet;
+use crate::object::{Content, Object};
 use login::{Login, PinPath};
 
 /// Tries that a PIN has after a success, where the card does not say.
@@ -112,7 +112,20 @@ impl TokenState {
     pub fn object(&self, handle: u64, role: Option<Role>) -> Option<Arc<Object>> {
         let token = self.objects.as_ref().and_then(|objects| objects.find(handle));
         let object = token.or_else(|| self.session_objects.find(handle))?;
-        (role == Some(Role::User) || !object.is_private()).then(|| Arc::clone(object))
+        self.shows(object, role).then(|| Arc::clone(object))
+    }
+
+    /// Whether an object is visible under this login.
+    ///
+    /// An officer who writes the card's keys sees the private ones too, to destroy them: what uses them is the user's
+    /// PIN, which the card itself asks for.
+    pub fn shows(&self, object: &Object, role: Option<Role>) -> bool {
+        let written = self.facilities.store.officer_writes && matches!(object.content(), Content::PrivateKey(_));
+        match role {
+            Some(Role::User) => true,
+            Some(Role::SecurityOfficer) if written && !object.is_session_object() => true,
+            _ => !object.is_private(),
+        }
     }
 
     /// The counter of one role.

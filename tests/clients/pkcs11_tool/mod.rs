@@ -4,6 +4,7 @@ mod decrypt;
 mod derive;
 mod pin;
 mod pin_pad;
+mod piv_writing;
 mod self_test;
 mod sign;
 

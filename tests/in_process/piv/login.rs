@@ -5,8 +5,10 @@ use cardea_harness::provision::{Layout, PUK};
 use cardea_pkcs11::card::driver::DRIVERS;
 use cardea_pkcs11::configuration::Configuration;
 use cardea_pkcs11::error::Error;
+use cardea_pkcs11::session::objects;
 
 use super::bench::{KEY, WRONG, YUBIKEY};
+use crate::in_process::keys::{AUTHENTICATION, MANAGEMENT, ecdsa, private};
 use crate::in_process::setting::{SO, Setting, pin};
 
 /// CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY and CKF_SO_PIN_LOCKED.
@@ -80,4 +82,21 @@ fn the_last_session_leaves_nobody_the_authenticated_management_key() {
         let status = setting.another(GENERATE);
         assert!(matches!(status, 0x6982 | 0x6D00), "{status:04X}");
     }
+}
+
+#[test]
+fn the_officer_who_writes_makes_and_destroys_keys_that_only_the_user_uses() {
+    let setting = Setting::elliptic();
+    let session = setting.open();
+    session.login(SO, pin(KEY)).unwrap();
+    let key = private(&session, MANAGEMENT).unwrap();
+    assert_eq!(ecdsa(&session, AUTHENTICATION), Err(Error::UserNotLoggedIn));
+    objects::destroy(&session, key).unwrap();
+    assert!(private(&session, MANAGEMENT).is_none());
+    session.logout().unwrap();
+    session.login(SO, pin(PUK)).unwrap();
+    let key = private(&session, AUTHENTICATION).unwrap();
+    assert_eq!(objects::destroy(&session, key), Err(Error::UserNotLoggedIn));
+    session.logout().unwrap();
+    assert!(private(&session, AUTHENTICATION).is_none());
 }
