@@ -18,3 +18,4 @@ mod python;
 pub mod station;
 mod trace;
 mod web;
+mod writing;

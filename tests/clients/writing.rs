@@ -1,0 +1,137 @@
+//! Writing to a MyEID card over the real pcscd: OpenSC's programs make, read and delete, and a process that is killed
+//! leaves no key of a session behind.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use cardea_harness::bench::Bench;
+use cardea_harness::myeid::{MyEidCard, MyEidLayout, MyEidOptions, MyEidProbe, PIN, SO_PIN, provision_myeid};
+use cardea_harness::provision::Authority;
+use cardea_harness::reader::VirtualReader;
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::Attribute;
+use cryptoki::session::UserType;
+use cryptoki::types::AuthPin;
+
+use super::child::is_child;
+use super::program::{installed, run};
+use crate::module;
+
+const READER: &str = "Cardea Virtual Reader";
+/// Processes that are killed.
+const KILLED: u64 = 20;
+/// DER OBJECT IDENTIFIER of P-256.
+const P256: [u8; 10] = [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
+
+fn bench() -> (Bench, MyEidProbe) {
+    let mut card = MyEidCard::new(MyEidOptions::default());
+    provision_myeid(&mut card, &MyEidLayout::standard(), &Authority::default());
+    let chip = card.probe();
+    (Bench::start(vec![(READER, VirtualReader::with_card(card))]), chip)
+}
+
+fn command(bench: &Bench, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = bench.command(program);
+    let home: &Path = bench.directory();
+    command.current_dir(home).env("HOME", home).env("XDG_CONFIG_HOME", home).env("XDG_STATE_HOME", home);
+    command.env("CARDEA_MODULE", module::path()).env("LC_ALL", "C.UTF-8");
+    command
+}
+
+#[test]
+fn opensc_makes_objects_through_this_module_and_reads_them_with_its_own() {
+    if !installed("pkcs11-tool", "opensc") || !installed("pkcs15-tool", "opensc") {
+        return;
+    }
+    let (bench, _chip) = bench();
+    let script = r#"set -e; exec 2>&1
+        tool="pkcs11-tool --module $CARDEA_MODULE"; user="$tool --login --pin $PIN"
+        $user --keypairgen --key-type rsa:1024 --id 77 --label made
+        openssl genrsa -out k.pem 2048
+        openssl rsa -in k.pem -outform DER -out k.der -traditional
+        openssl req -new -x509 -key k.pem -subj /CN=test -outform DER -out c.der
+        $user --write-object k.der --type privkey --id 79 --label brought
+        $user --write-object c.der --type cert --id 79 --label brought
+        echo hello > note; $user --write-object note --type data --label note --application-label bench
+        pkcs15-tool -D | tee listed; pkcs15-tool --read-certificate 79 > c.pem
+        openssl x509 -in c.pem -outform DER | cmp - c.der
+        openssl rand 32 > hash
+        pkcs11-tool --login --pin $PIN --sign -m RSA-PKCS --id 79 -i hash -o signature
+        openssl pkeyutl -verify -inkey k.pem -in hash -sigfile signature
+        $user --delete-object --type privkey --id 77
+        $user --delete-object --type cert --id 79
+        $user --delete-object --type data --label note --application-label bench
+        pkcs15-tool -D > after
+        ! grep -e '\[made\]' -e 'Certificate \[brought\]' -e "'note'" after
+        $tool --init-token --so-pin $SO_PIN --label fresh
+        $tool --login --login-type so --so-pin $SO_PIN --init-pin --new-pin 314159
+        $tool --login --pin 314159 --keypairgen --key-type EC:prime256v1 --id 01 --label anew
+        pkcs15-tool -D"#;
+    let mut shell = command(&bench, "sh");
+    shell.args(["-c", script]).env("PIN", PIN).env("SO_PIN", SO_PIN);
+    run(shell)
+        .succeeded()
+        .says("Private RSA Key [made]")
+        .says("X.509 Certificate [brought]")
+        .says("Signature Verified Successfully")
+        .says("PKCS#15 Card [fresh]")
+        .says("Private EC Key [anew]");
+}
+
+/// Makes pairs for one session after the other until it is killed.
+fn make_pairs() {
+    let pkcs11 = Pkcs11::new(module::path()).unwrap();
+    pkcs11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
+    let slot = pkcs11.get_slots_with_token().unwrap()[0];
+    let keeper = pkcs11.open_rw_session(slot).unwrap();
+    keeper.login(UserType::User, Some(&AuthPin::new(PIN.into()))).unwrap();
+    loop {
+        let session = pkcs11.open_rw_session(slot).unwrap();
+        for _ in 0..3 {
+            let public = [Attribute::EcParams(P256.to_vec()), Attribute::Token(false)];
+            session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &[Attribute::Token(false)]).unwrap();
+        }
+        session.close().unwrap();
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_leaves_no_key_longer_than_until_the_next_use() {
+    if is_child() {
+        return make_pairs();
+    }
+    if !installed("pkcs11-tool", "opensc") {
+        return;
+    }
+    let (bench, chip) = bench();
+    let lasting = chip.key_files();
+    let mut met = 0;
+    for round in 0..KILLED {
+        let mut child = command(&bench, std::env::current_exe().unwrap());
+        let name = "clients::writing::a_process_that_is_killed_leaves_no_key_longer_than_until_the_next_use";
+        child.args([name, "--exact", "--nocapture", "--test-threads=1"]).env("CARDEA_TEST_CHILD", "1");
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        while chip.volatile_files().is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "no key was made");
+            assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+            std::thread::yield_now();
+        }
+        // Another moment each time.
+        let moment = Instant::now() + Duration::from_micros(round * 1_700);
+        while Instant::now() < moment {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        met += usize::from(!chip.volatile_files().is_empty());
+        let mut next = command(&bench, "pkcs11-tool");
+        next.args([std::ffi::OsStr::new("--module"), module::path().as_os_str(), std::ffi::OsStr::new("-L")]);
+        run(next).succeeded();
+        assert!(chip.volatile_files().is_empty(), "round {round}: {:04X?}", chip.volatile_files());
+    }
+    assert_eq!(chip.key_files(), lasting);
+    println!("{met} of {KILLED} processes left keys that the next one deleted");
+}
