@@ -143,11 +143,11 @@ fn use_keys(session: &Session, card: Card) {
     }
     for key in keys::on(card).iter().filter(|key| key.always_authenticates()) {
         let (name, mechanism, data) = match key.algorithm {
-            Algorithm::Rsa(bits) => (format!("9C RSA-{bits}"), Mechanism::RsaPkcs, vec![1; 51]),
-            _ => ("9C P-256".to_owned(), Mechanism::Ecdsa, vec![1; 32]),
+            Algorithm::Rsa(bits) => (format!("RSA-{bits}"), Mechanism::RsaPkcs, vec![1; 51]),
+            _ => ("P-256".to_owned(), Mechanism::Ecdsa, vec![1; 32]),
         };
         let handle = private(session, key);
-        step(&format!("{name} signature with its PIN"), || {
+        step(&format!("{} {name} signature with its PIN", key.reference.to_uppercase()), || {
             session.sign_init(&mechanism, handle)?;
             session.login(UserType::ContextSpecific, Some(&pin()))?;
             session.sign_update(&data)?;

@@ -56,19 +56,23 @@ const VARIED: &[Key] = &[
 const ELLIPTIC: &[Key] =
     &[key(1, "9a", P256, Sign), key(2, "9c", P256, Sign), key(3, "9d", P256, KeyManagement), key(4, "9e", P256, Sign)];
 
+const OPENPGP: &[Key] =
+    &[key(1, "01", P256, Sign), key(2, "02", Rsa(2048), KeyManagement), key(3, "03", Rsa(2048), Sign)];
+
 /// The keys with certificates on `card`.
 pub fn on(card: Card) -> &'static [Key] {
     match card {
         Card::Standard | Card::Short | Card::Plain => STANDARD,
         Card::Varied => VARIED,
         Card::Elliptic => ELLIPTIC,
+        Card::OpenPgp => OPENPGP,
     }
 }
 
 impl Key {
     /// Whether every signature wants the PIN directly before.
     pub fn always_authenticates(&self) -> bool {
-        self.reference == "9c"
+        matches!(self.reference, "9c" | "01")
     }
 
     /// The file with the certificate.

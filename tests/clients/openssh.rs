@@ -37,7 +37,7 @@ fn ssh_keygen_prints_the_public_keys_without_login() {
     if !installed("ssh-keygen", "openssh-client") {
         return;
     }
-    for card in [Card::Standard, Card::Varied] {
+    for card in [Card::Standard, Card::Varied, Card::OpenPgp] {
         let station = Station::new(card);
         let printed = public_keys(&station);
         for key in keys::on(card) {
@@ -155,7 +155,7 @@ fn ssh_logs_in_with_every_key_that_signs() {
     if !installed("ssh", "openssh-client") || !installed(SSHD, "openssh-server") {
         return;
     }
-    for card in [Card::Standard, Card::Varied] {
+    for card in [Card::Standard, Card::Varied, Card::OpenPgp] {
         let station = Station::new(card);
         let openssl = OpenSsl::new(station.directory());
         let server = Server::start(station.directory(), &public_keys(&station));
@@ -165,7 +165,7 @@ fn ssh_logs_in_with_every_key_that_signs() {
             assert!(run.text.contains("the card let me in"), "{card:?} {key:?}\n{}\n{}", run.text, server.log());
         }
         let stranger = Server::start(&fresh(&station), &stranger(&openssl, &station));
-        let identity = station.directory().join("id-9a.pub");
+        let identity = station.directory().join(format!("id-{}.pub", signers(card).next().unwrap().reference));
         log_in(&station, &stranger, &identity).failed().says("Permission denied");
     }
 }
@@ -252,7 +252,7 @@ fn ssh_agent_signs_with_the_card_until_it_is_told_to_forget_it() {
     if !installed("ssh-agent", "openssh-client") {
         return;
     }
-    for card in [Card::Standard, Card::Varied] {
+    for card in [Card::Standard, Card::Varied, Card::OpenPgp] {
         let station = Station::new(card);
         let agent = Agent::start(&station);
         agent.add(&station, &["-s", module::path().to_str().unwrap()]).succeeded().says("Card added");

@@ -7,7 +7,7 @@ use super::station::{Card, Station};
 use crate::module;
 
 /// The cards that p11tool is tried with.
-const CARDS: [Card; 2] = [Card::Standard, Card::Varied];
+const CARDS: [Card; 3] = [Card::Standard, Card::Varied, Card::OpenPgp];
 
 fn tool(station: &Station, arguments: &[&str]) -> Run {
     let provider = format!("--provider={}", module::path().display());

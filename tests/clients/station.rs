@@ -6,8 +6,9 @@ use std::process::Command;
 
 use cardea_harness::bench::Bench;
 use cardea_harness::card::VirtualCard;
+use cardea_harness::openpgp::{OPENPGP_AID, OpenPgpCard, OpenPgpLayout, OpenPgpOptions, provision_openpgp};
 use cardea_harness::piv::{PivCard, PivOptions};
-use cardea_harness::provision::{Authority, Layout, Provisioned, provision};
+use cardea_harness::provision::{Authority, Chuid, Layout, Provisioned, provision};
 use cardea_harness::reader::VirtualReader;
 
 use super::program::{Run, run};
@@ -29,6 +30,8 @@ pub enum Card {
     Varied,
     /// P-256 in every key reference: there at once.
     Elliptic,
+    /// OpenPGP: P-256 with a PIN for each signature, RSA-2048 for decryption and for authentication.
+    OpenPgp,
 }
 
 /// Cards with keys of every kind, for cases that run on each.
@@ -43,6 +46,7 @@ impl Card {
             Self::Plain => "plain",
             Self::Varied => "varied",
             Self::Elliptic => "elliptic",
+            Self::OpenPgp => "openpgp",
         }
     }
 
@@ -50,7 +54,7 @@ impl Card {
         match self {
             Self::Short => PivOptions::short(),
             Self::Plain => PivOptions::plain(),
-            Self::Standard | Self::Varied | Self::Elliptic => PivOptions::extended(),
+            Self::Standard | Self::Varied | Self::Elliptic | Self::OpenPgp => PivOptions::extended(),
         }
     }
 
@@ -58,7 +62,7 @@ impl Card {
         match self {
             Self::Varied => Layout::varied(),
             Self::Elliptic => Layout::elliptic(),
-            Self::Standard | Self::Short | Self::Plain => Layout::standard(),
+            Self::Standard | Self::Short | Self::Plain | Self::OpenPgp => Layout::standard(),
         }
     }
 }
@@ -72,14 +76,38 @@ pub struct Station {
 
 impl Station {
     pub fn new(card: Card) -> Self {
-        Self::with_layout(card.options(), &card.layout())
+        match card {
+            Card::OpenPgp => Self::with_openpgp(&OpenPgpLayout::standard()),
+            _ => Self::with_layout(card.options(), &card.layout()),
+        }
+    }
+
+    /// A bench with an OpenPGP card, filled according to `layout`; its keys are named 01, 02, 03.
+    pub fn with_openpgp(layout: &OpenPgpLayout) -> Self {
+        let mut inserted = OpenPgpCard::new(OpenPgpOptions::default());
+        let provisioned = provision_openpgp(&mut inserted, layout, &Authority::default());
+        let provisioned = Provisioned {
+            pin: provisioned.pin,
+            puk: provisioned.so_pin,
+            management_key: Vec::new(),
+            ca_pem: provisioned.ca_pem,
+            certificates: provisioned.certificates,
+            public_keys: provisioned.public_keys,
+            chuid: Chuid::default(),
+            holder: layout.holder.clone(),
+        };
+        Self::with_card(Box::new(inserted), provisioned)
     }
 
     /// A bench with a card of this kind, filled according to `layout`.
     pub fn with_layout(options: PivOptions, layout: &Layout) -> Self {
         let mut inserted = PivCard::new(options);
         let provisioned = provision(&mut inserted, layout, &Authority::default());
-        let reader = VirtualReader::with_card(inserted);
+        Self::with_card(Box::new(inserted), provisioned)
+    }
+
+    fn with_card(card: Box<dyn VirtualCard>, provisioned: Provisioned) -> Self {
+        let reader = VirtualReader::with_card(card);
         let bench = Bench::start(vec![(READER, reader.clone())]);
         provisioned.write_pem(bench.directory()).unwrap();
         Self { bench, reader, provisioned }
@@ -126,15 +154,28 @@ impl Station {
         self.reader.transmit(&[0x00, 0x20, 0x00, 0x80]).is_ok_and(|answer| answer == [0x90, 0x00])
     }
 
-    /// Tries left for the application PIN, as the card itself says: the card is taken out of the reader, asked
-    /// after a reset, and pushed back.
-    pub fn pin_tries(&self) -> u8 {
+    /// Takes the card out of the reader, does something with it, and pushes it back.
+    pub fn in_hand<R>(&self, work: impl FnOnce(&mut dyn VirtualCard) -> R) -> R {
         let mut card = self.reader.take().unwrap();
         card.power_on();
-        card.transmit(&[&[0x00, 0xA4, 0x04, 0x00, 0x05][..], &[0xA0, 0x00, 0x00, 0x03, 0x08]].concat());
-        let answer = card.transmit(&[0x00, 0x20, 0x00, 0x80]);
+        let result = work(&mut *card);
         card.power_off();
         self.reader.insert(Boxed(card));
+        result
+    }
+
+    /// Tries left for the application PIN, as the card itself says (for OpenPGP, PW1): the card is taken out of the reader, asked
+    /// after a reset, and pushed back.
+    pub fn pin_tries(&self) -> u8 {
+        let answer = self.in_hand(|card| {
+            card.transmit(&[&[0x00, 0xA4, 0x04, 0x00, 0x05][..], &[0xA0, 0x00, 0x00, 0x03, 0x08]].concat());
+            let answer = card.transmit(&[0x00, 0x20, 0x00, 0x80]);
+            if answer != [0x6D, 0x00] {
+                return answer;
+            }
+            card.transmit(&[&[0x00, 0xA4, 0x04, 0x00, 0x06][..], &OPENPGP_AID].concat());
+            card.transmit(&[0x00, 0x20, 0x00, 0x82])
+        });
         match answer[..] {
             [0x63, counter] => counter & 0x0F,
             [0x69, 0x83] => 0,

@@ -29,13 +29,13 @@ mod store;
 use cardea_apdu::Atr;
 
 use super::command::{data_object, security, selection, verification};
-use super::key::PublicKey;
+use super::key::{KeyKind, PublicKey};
 use super::new_key::{NewKey, PrivateValue, Storage, StoreAbilities};
 use super::new_object::{Change, NewCertificate};
 use super::x509;
 use super::{
-    CardApplication, CardError, CardObject, Certificate, DecipherScheme, Description, KeyReference, PrivateKey, Role,
-    SignatureScheme,
+    Abilities, CardApplication, CardError, CardObject, Certificate, DecipherScheme, Description, KeyReference,
+    PrivateKey, Role, SignatureScheme,
 };
 use crate::channel::Channel;
 use crate::secret::{Pin, SecretBytes};
@@ -288,7 +288,32 @@ impl CardApplication for OpenPgp {
     }
 
     fn store(&self) -> StoreAbilities {
-        self.abilities()
+        self.store_abilities()
+    }
+
+    /// What any of the three keys would do, were it of this kind.
+    fn abilities(&self, kind: KeyKind) -> Option<Abilities> {
+        let signs = operation::abilities(Key::Signature, kind);
+        let deciphers = operation::abilities(Key::Decryption, kind);
+        Some(Abilities { sign: signs.sign, ..deciphers })
+    }
+
+    /// The purposes of PW1 that last; an empty VERIFY spends no try from version 3.0 on.
+    fn is_verified(&mut self, channel: &mut Channel<'_>) -> Result<bool, CardError> {
+        if self.data.identifier.version < Version::THREE_CERTIFICATES {
+            return Ok(false);
+        }
+        let lasting: &[u8] = if self.data.passwords.several_signatures {
+            &[password::PW1_OTHER, password::PW1_SIGN]
+        } else {
+            &[password::PW1_OTHER]
+        };
+        for &reference in lasting {
+            if !verification::verification_status(channel, reference)?.is_success() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn reserve(&mut self, channel: &mut Channel<'_>, new: &NewKey) -> Result<KeyReference, CardError> {

@@ -146,12 +146,9 @@ mod tests {
     fn an_rsa_key_goes_in_the_format_that_the_attributes_name() {
         let part = |byte: &str| byte.repeat(64);
         let standard = format!("00010001{}{}", part("02"), part("03"));
-        assert_eq!(
-            list("010400002000", &rsa()),
-            format!("4D8192B8007F4806910492409340 5F488184{standard}").replace(' ', "")
-        );
+        assert_eq!(list("010400002000", &rsa()), format!("4D8193B8007F48069104924093405F488184{standard}"));
         let crt = list("010400001103", &rsa());
-        assert!(crt.contains("7F480F91039240934094409540964097818 0".replace(' ', "").as_str()), "{crt}");
+        assert!(crt.contains("7F480F910392409340944095409640978180"), "{crt}");
         assert!(crt.ends_with(&format!(
             "010001{}{}{}{}{}{}",
             part("02"),

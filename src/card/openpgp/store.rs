@@ -31,7 +31,7 @@ const KINDS: &[KeyKind] = &[
 
 impl OpenPgp {
     /// What the card makes and takes.
-    pub(super) fn abilities(&self) -> StoreAbilities {
+    pub(super) fn store_abilities(&self) -> StoreAbilities {
         let curves = Key::ALL.into_iter().filter_map(|key| self.data.key(key).attributes);
         let knows_curves = curves.into_iter().any(|attributes| !matches!(attributes.kind, KeyKind::Rsa { .. }));
         let kinds = if self.data.identifier.version.0 >= 3 || knows_curves { KINDS } else { RSA_KINDS };

@@ -11,3 +11,4 @@ pub mod openpgp;
 pub mod piv;
 pub mod provision;
 pub mod reader;
+pub mod several;

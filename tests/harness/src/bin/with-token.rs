@@ -28,6 +28,7 @@ use cardea_harness::openpgp::{OpenPgpCard, OpenPgpLayout, OpenPgpOptions, PW1, P
 use cardea_harness::piv::{PivCard, PivOptions};
 use cardea_harness::provision::{Authority, Layout, provision};
 use cardea_harness::reader::{PinPad, VirtualReader};
+use cardea_harness::several::PivAndOpenPgpCard;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -55,7 +56,7 @@ struct Token {
 }
 
 /// The first is the one that examples use.
-const CARDS: [Choice; 15] = [
+const CARDS: [Choice; 16] = [
     Choice {
         name: "piv",
         description: "PIV, extended APDUs: 9A RSA-2048, 9C P-256, 9D RSA-2048, 9E P-256",
@@ -126,6 +127,11 @@ const CARDS: [Choice; 15] = [
         description: "OpenPGP 3.4: RSA-4096, P-384, P-521",
         make: || openpgp(OpenPgpOptions::default(), &OpenPgpLayout::varied()),
     },
+    Choice {
+        name: "piv+openpgp",
+        description: "one card with both: PIV with P-256 everywhere, OpenPGP with Ed25519 and X25519",
+        make: piv_and_openpgp,
+    },
     Choice { name: "openpgp-blank", description: "OpenPGP 3.4 without keys", make: blank_openpgp },
 ];
 
@@ -177,6 +183,23 @@ fn openpgp(options: OpenPgpOptions, layout: &OpenPgpLayout) -> Token {
         so_pin: provisioned.so_pin.clone(),
         pad: None,
         write_pem: Box::new(move |directory| provisioned.write_pem(directory)),
+    }
+}
+
+/// The PIN is the same for both applications; the officer's is PIV's PUK and OpenPGP's PW3.
+fn piv_and_openpgp() -> Token {
+    let mut card = PivAndOpenPgpCard::new(PivOptions::extended(), OpenPgpOptions::default());
+    let piv = provision(&mut card, &Layout::elliptic(), &Authority::default());
+    let openpgp = provision_openpgp(&mut card, &OpenPgpLayout::modern(), &Authority::default());
+    Token {
+        card: Box::new(card),
+        pin: piv.pin.clone(),
+        so_pin: piv.puk.clone(),
+        pad: None,
+        write_pem: Box::new(move |directory| {
+            openpgp.write_pem(directory)?;
+            piv.write_pem(directory)
+        }),
     }
 }
 
