@@ -397,7 +397,9 @@ impl CardApplication for Piv {
             match pin::log_out(channel, self.pin_reference(), confirm) {
                 Ok(()) => {
                     self.log_out = LogOut::Verify;
-                    return if self.administers { Err(CardError::NotSupported) } else { Ok(()) };
+                    // The card has it still, but nobody here writes with it any more.
+                    let kept = std::mem::take(&mut self.administers);
+                    return if kept { Err(CardError::NotSupported) } else { Ok(()) };
                 }
                 Err(CardError::NotSupported) => {
                     self.log_out = if self.maker.is_yubikey() { LogOut::Reselect } else { LogOut::None };

@@ -56,7 +56,9 @@ fn a_key_is_made_certified_used_and_destroyed() {
     officer(&station, KEY, &["--delete-object", "--type", "privkey", "--id", "05"]).succeeded();
     officer(&station, KEY, &["--delete-object", "--type", "cert", "--id", "05"]).succeeded();
     tool_with_pin(&station, &["-O"]).succeeded().omits("Retired Key Management 1");
-    assert_eq!(status(&station), before);
+    // The card keeps an empty object, as after a deletion by Yubico's tool.
+    let after = status(&station);
+    assert!(before.lines().all(|line| after.contains(line)) && !after.contains("CN=holder"), "{after}");
 }
 
 #[test]
