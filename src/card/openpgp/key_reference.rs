@@ -17,7 +17,7 @@ pub(super) enum Key {
 }
 
 /// Data references of certificates: this with the key's number in the low byte. No other object is like it.
-const CERTIFICATES: u32 = 0x7F21_00;
+const CERTIFICATES: u32 = 0x007F_2100;
 
 impl Key {
     /// In the order of their numbers.

@@ -92,7 +92,7 @@ impl Bench {
         self
     }
 
-    pub fn as_officer(mut self) -> Self {
+    pub fn with_officer(mut self) -> Self {
         self.verify(Role::SecurityOfficer, PW3).unwrap();
         self.link.commands.clear();
         self

@@ -36,7 +36,7 @@ fn kdf(count: u32, single: bool) -> Vec<u8> {
 
 /// A card with this KDF data object.
 fn with_kdf(object: &[u8]) -> Bench {
-    let mut bench = Bench::with(OpenPgpOptions::default(), &OpenPgpLayout::modern()).as_officer();
+    let mut bench = Bench::with(OpenPgpOptions::default(), &OpenPgpLayout::modern()).with_officer();
     let put = [&[0x00, 0xDA, 0x00, 0xF9, object.len() as u8][..], object].concat();
     assert_eq!(bench.another(&put), [0x90, 0x00]);
     bench.probed_again()

@@ -78,7 +78,7 @@ fn the_signature_key_wants_the_pin_each_time_where_the_card_does() {
 fn the_wish_for_a_touch_is_shown() {
     let mut bench = Bench::with(OpenPgpOptions::default(), &OpenPgpLayout::modern());
     assert_eq!(bench.private_key(1).policy.touch, Some(Touch::Never));
-    bench = bench.as_officer();
+    bench = bench.with_officer();
     assert_eq!(bench.another(&[0x00, 0xDA, 0x00, 0xD6, 0x02, 0x01, 0x20]), [0x90, 0x00]);
     bench = bench.probed_again();
     assert_eq!(bench.private_key(1).policy.touch, Some(Touch::Always));

@@ -55,7 +55,7 @@ fn keys_of_every_kind_are_generated_where_they_are_wanted_and_found_again() {
         (KeyKind::Ec(Curve::P521), DERIVE),
     ];
     for (kind, usage) in kinds {
-        let mut bench = Bench::blank().as_officer();
+        let mut bench = Bench::blank().with_officer();
         let key = generate(&mut bench, &new_key(kind, b"", usage)).unwrap();
         assert_eq!(key.kind, kind);
         assert_eq!(key.id, [if usage.derive { 2 } else { 1 }]);
@@ -68,7 +68,7 @@ fn keys_of_every_kind_are_generated_where_they_are_wanted_and_found_again() {
 
 #[test]
 fn an_id_names_the_place_and_an_occupied_place_is_left_alone() {
-    let mut bench = Bench::blank().as_officer();
+    let mut bench = Bench::blank().with_officer();
     let key = generate(&mut bench, &new_key(KeyKind::Ed25519, &[3], SIGN)).unwrap();
     assert_eq!(key.id, [3]);
     assert_eq!(generate(&mut bench, &new_key(KeyKind::Ed25519, &[3], SIGN)), Err(CardError::Occupied));
@@ -94,7 +94,7 @@ fn imported_keys_are_what_was_brought() {
             keys: [None; 3],
             ..cardea_harness::openpgp::OpenPgpLayout::modern()
         };
-        let mut bench = Bench::with(options, &layout).as_officer();
+        let mut bench = Bench::with(options, &layout).with_officer();
         let secret = p256::SecretKey::from_slice(&[7; 32]).unwrap();
         let point = secret.public_key().to_sec1_point(false).as_bytes().to_vec();
         let value = PrivateValue::Ec { curve: Curve::P256, scalar: vec![7; 32].into(), point: point.clone() };
@@ -118,7 +118,7 @@ fn imported_keys_are_what_was_brought() {
 
 #[test]
 fn a_deleted_key_is_gone_and_its_place_free() {
-    let mut bench = Bench::standard().as_officer();
+    let mut bench = Bench::standard().with_officer();
     let delete = |bench: &mut Bench, number| {
         bench.run(|application, channel| application.delete_key(channel, KeyReference(number), Storage::Token))
     };
@@ -147,7 +147,7 @@ fn certificate(bench: &mut Bench, number: u8, filler: usize) -> NewCertificate {
 #[test]
 fn a_certificate_goes_to_its_key_and_comes_back_whole() {
     let layout = cardea_harness::openpgp::OpenPgpLayout::modern();
-    let mut bench = Bench::with(OpenPgpOptions::default(), &layout).as_officer();
+    let mut bench = Bench::with(OpenPgpOptions::default(), &layout).with_officer();
     let new = certificate(&mut bench, 3, 0);
     let written = bench.run(|application, channel| application.write_certificate(channel, &new)).unwrap();
     assert_eq!(written.id, [3]);
@@ -160,7 +160,7 @@ fn a_certificate_goes_to_its_key_and_comes_back_whole() {
     let rename = Change { label: Some("Mine".to_owned()), ..Change::default() };
     let refused = bench.run(|application, channel| application.change(channel, &object, &rename));
     assert_eq!(refused, Err(CardError::NotSupported));
-    let mut bench = bench.probed_again().as_officer();
+    let mut bench = bench.probed_again().with_officer();
     let found = bench
         .objects()
         .into_iter()
@@ -178,7 +178,7 @@ fn a_certificate_goes_to_its_key_and_comes_back_whole() {
 #[test]
 fn a_certificate_that_does_not_fit_leaves_the_old_one() {
     let layout = cardea_harness::openpgp::OpenPgpLayout::modern();
-    let mut bench = Bench::with(OpenPgpOptions::default(), &layout).as_officer();
+    let mut bench = Bench::with(OpenPgpOptions::default(), &layout).with_officer();
     let large = certificate(&mut bench, 1, 6000);
     let refused = bench.run(|application, channel| application.write_certificate(channel, &large));
     assert_eq!(refused, Err(CardError::Memory));
