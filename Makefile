@@ -21,6 +21,9 @@ DOCDIR ?= $(DATADIR)/doc/cardea
 P11KITDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/share/p11-kit/modules,/etc/pkcs11/modules)
 # Where udev looks: for packages, and for what an administrator installs.
 UDEVDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/lib/udev/rules.d,/etc/udev/rules.d)
+ZSHDIR ?= $(DATADIR)/zsh/site-functions
+# Where the module looks, whatever the prefix.
+CONFIGDIR := /etc/cardea
 
 # What the module, the virtual reader and the virtual card are built with, and what the demo calls.
 BUILD_PACKAGES := gcc libc6-dev pkg-config libpcsclite-dev
@@ -41,6 +44,12 @@ VIRTUAL_PACKAGES := $(DEMO_PACKAGES) qemu-system-x86 seabios xz-utils zstd
 SELF := $(MAKE)
 MACHINE := $(and $(filter x86_64,$(shell uname -m)),$(shell command -v apt-get))
 PYTHON_PACKAGES := PyKCS11==1.5.20
+# What makes a package of it, and what tries the package in a clean root.
+DEB_PACKAGES := $(BUILD_PACKAGES) binutils dpkg-dev lintian xz-utils
+DEB_TEST_PACKAGES := $(DEB_PACKAGES) $(DEMO_PACKAGES) mmdebstrap
+CARGO_DEB_VERSION := 3.8.0
+CARGO_DEB := $(abspath $(TARGET))/tools/cargo-deb-$(CARGO_DEB_VERSION)
+STAGE := $(abspath $(TARGET))/release/package
 
 .PHONY: help
 help: ## This list
@@ -113,33 +122,65 @@ build: ## The module and the command
 	$(CARGO) build --locked --release --package cardea
 
 .PHONY: install
-install: ## The module, its p11-kit entry, the command, the udev rules, the documents (after make build)
-	@test -f $(MODULE) || { echo "make build comes first"; exit 1; }
+install: ## The module, the command, their documents and configuration, p11-kit's entry, udev rules (after make build)
+	@test -f $(MODULE) -a -f $(COMMAND) || { echo "make build comes first"; exit 1; }
 	install -Dm644 $(MODULE) $(DESTDIR)$(LIBDIR)/pkcs11/libcardea_pkcs11.so
 	install -d $(DESTDIR)$(P11KITDIR)
 	printf '%s\n' '# Cardea: PKCS#11 for smartcards and USB tokens' 'module: $(LIBDIR)/pkcs11/libcardea_pkcs11.so' \
 		> $(DESTDIR)$(P11KITDIR)/cardea.module
 	install -Dm644 udev/70-cardea.rules $(DESTDIR)$(UDEVDIR)/70-cardea.rules
 	install -Dm755 $(COMMAND) $(DESTDIR)$(BINDIR)/cardea
+	@test -e $(DESTDIR)$(CONFIGDIR)/cardea.toml || echo install $(DESTDIR)$(CONFIGDIR)/cardea.toml
+	@test -e $(DESTDIR)$(CONFIGDIR)/cardea.toml || install -Dm644 packaging/cardea.toml $(DESTDIR)$(CONFIGDIR)/cardea.toml
+	install -d $(DESTDIR)$(DATADIR)/cardea/reader-profiles
+	install -m644 reader-profiles/README.md reader-profiles/*.toml $(DESTDIR)$(DATADIR)/cardea/reader-profiles
+	rm -rf $(abspath $(TARGET))/documents
 	$(COMMAND) documents $(abspath $(TARGET))/documents
 	install -d $(DESTDIR)$(MANDIR)/man1
 	install -m644 $(abspath $(TARGET))/documents/man1/*.1 $(DESTDIR)$(MANDIR)/man1
+	install -Dm644 packaging/cardea.toml.5 $(DESTDIR)$(MANDIR)/man5/cardea.toml.5
 	install -Dm644 $(abspath $(TARGET))/documents/completions/cardea.bash \
 		$(DESTDIR)$(DATADIR)/bash-completion/completions/cardea
-	install -Dm644 $(abspath $(TARGET))/documents/completions/_cardea $(DESTDIR)$(DATADIR)/zsh/site-functions/_cardea
+	install -Dm644 $(abspath $(TARGET))/documents/completions/_cardea $(DESTDIR)$(ZSHDIR)/_cardea
 	install -Dm644 $(abspath $(TARGET))/documents/completions/cardea.fish \
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/cardea.fish
 	install -d $(DESTDIR)$(DOCDIR)
 	install -m644 README.md CHANGELOG.md SECURITY.md LICENSE-APACHE LICENSE-MIT $(DESTDIR)$(DOCDIR)
 
 .PHONY: uninstall
-uninstall: ## What install has put there
+uninstall: ## What install has put there; a configuration that was edited stays
 	rm -f $(DESTDIR)$(LIBDIR)/pkcs11/libcardea_pkcs11.so $(DESTDIR)$(P11KITDIR)/cardea.module
 	rm -f $(DESTDIR)$(UDEVDIR)/70-cardea.rules $(DESTDIR)$(BINDIR)/cardea
-	rm -f $(DESTDIR)$(MANDIR)/man1/cardea.1 $(DESTDIR)$(MANDIR)/man1/cardea-*.1
-	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/cardea $(DESTDIR)$(DATADIR)/zsh/site-functions/_cardea
+	rm -f $(DESTDIR)$(MANDIR)/man1/cardea.1 $(DESTDIR)$(MANDIR)/man1/cardea-*.1 $(DESTDIR)$(MANDIR)/man5/cardea.toml.5
+	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/cardea $(DESTDIR)$(ZSHDIR)/_cardea
 	rm -f $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/cardea.fish
-	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -rf $(DESTDIR)$(DATADIR)/cardea $(DESTDIR)$(DOCDIR)
+	@! cmp -s packaging/cardea.toml $(DESTDIR)$(CONFIGDIR)/cardea.toml || rm -f $(DESTDIR)$(CONFIGDIR)/cardea.toml
+	@test ! -e $(DESTDIR)$(CONFIGDIR) || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(CONFIGDIR)
+
+# Stripped, and arranged as Debian wants it; the upstream changelog is called changelog there.
+.PHONY: deb
+deb: ## A Debian package in target/debian, without an error of lintian's
+	@tests/setup $(DEB_PACKAGES)
+	$(CARGO) build --locked --release --package cardea
+	test -x $(CARGO_DEB)/bin/cargo-deb || CARGO_TARGET_DIR=$(CARGO_DEB)/build \
+		$(CARGO) install --locked --no-default-features --root $(CARGO_DEB) --version $(CARGO_DEB_VERSION) cargo-deb
+	rm -rf $(CARGO_DEB)/build $(STAGE) $(TARGET)/debian/cardea_*.deb
+	umask 022; $(MAKE) --no-print-directory install DESTDIR=$(STAGE) PREFIX=/usr LIBDIR=/usr/lib/$$(gcc -print-multiarch) \
+		BINDIR=/usr/bin DATADIR=/usr/share MANDIR=/usr/share/man DOCDIR=/usr/share/doc/cardea \
+		P11KITDIR=/usr/share/p11-kit/modules UDEVDIR=/usr/lib/udev/rules.d ZSHDIR=/usr/share/zsh/vendor-completions
+	strip --strip-unneeded $(STAGE)/usr/lib/*/pkcs11/libcardea_pkcs11.so $(STAGE)/usr/bin/cardea
+	cd $(STAGE)/usr/share/doc/cardea && rm LICENSE-* && mv CHANGELOG.md changelog && gzip -9n changelog
+	gzip -9n $(STAGE)/usr/share/man/man*/*
+	$(CARGO) tree --locked --package cardea --edges normal --prefix none --format '{p}  {l}' | sed 's/ (.*)//' \
+		| LC_ALL=C sort --unique > $(STAGE)/usr/share/doc/cardea/crates
+	$(CARGO_DEB)/bin/cargo-deb deb --locked --no-build --no-strip --output $(abspath $(TARGET))/debian/
+	lintian --tag-display-limit 0 --fail-on error $(TARGET)/debian/cardea_*.deb
+
+.PHONY: deb-test
+deb-test: deb ## The package installed, used and removed again in a clean root (as root; docs/packages.md)
+	@tests/setup $(DEB_TEST_PACKAGES)
+	packaging/clean-root $(TARGET)/debian/cardea_*.deb $(abspath $(TARGET))/clean-root
 
 .PHONY: clean
 clean: ## What building has left

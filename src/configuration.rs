@@ -1,11 +1,16 @@
 //! The configuration: `/etc/cardea/cardea.toml`, then the user's own file, then `CARDEA_*` variables.
 //!
-//! A file that cannot be read as it stands is reported in the log and ignored as a whole: a module inside somebody
-//! else's program must not fail for it.
+//! What cannot be understood is reported in the log and by `cardea doctor`, and left out: a module inside somebody
+//! else's program must not fail for it. One wrong key costs the others nothing; a file that is no TOML is ignored as a
+//! whole. The manual page is `packaging/cardea.toml.5`.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use toml::{Spanned, Value};
 
 use crate::environment;
 use crate::log::{Level, Log};
@@ -38,48 +43,134 @@ pub enum EjectPolicy {
     Leave,
 }
 
-/// One configuration file; a key that is absent leaves the earlier value.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    keep_last_try: Option<bool>,
-    eject: Option<EjectPolicy>,
-    disabled_applications: Option<Vec<String>>,
+/// A key of the files, and the variable that is asked after them.
+pub struct Key {
+    /// Its name in a file.
+    pub name: &'static str,
+    /// The variable.
+    pub variable: &'static str,
+    /// What holds without it, as a file would say it.
+    pub default: &'static str,
+    set: fn(&mut Configuration, Value) -> Result<(), toml::de::Error>,
+    /// What the text of the variable would be in a file.
+    value: fn(&str) -> Value,
+}
+
+/// Every key there is. A file can say nothing else.
+pub const KEYS: [Key; 3] = [
+    Key {
+        name: "keep_last_try",
+        variable: "CARDEA_KEEP_LAST_TRY",
+        default: "false",
+        set: |configuration, value| value.try_into().map(|value| configuration.keep_last_try = value),
+        value: |text| match text {
+            "1" | "true" | "yes" => Value::Boolean(true),
+            "0" | "false" | "no" => Value::Boolean(false),
+            other => Value::String(other.to_owned()),
+        },
+    },
+    Key {
+        name: "eject",
+        variable: "CARDEA_EJECT",
+        default: "\"auto\"",
+        set: |configuration, value| value.try_into().map(|value| configuration.eject = value),
+        value: |text| Value::String(text.to_owned()),
+    },
+    Key {
+        name: "disabled_applications",
+        variable: "CARDEA_DISABLED_APPLICATIONS",
+        default: "[]",
+        set: |configuration, value| value.try_into().map(|value| configuration.disabled_applications = value),
+        value: |text| {
+            let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+            Value::Array(names.map(|name| Value::String(name.to_owned())).collect())
+        },
+    },
+];
+
+/// Something in a file or a variable that is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// The file or the variable.
+    pub place: String,
+    /// Where in the file, counted from 1.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, line, message } = self;
+        match line {
+            Some(line) => write!(formatter, "{place}:{line}: {message}"),
+            None => write!(formatter, "{place}: {message}"),
+        }
+    }
 }
 
 impl Configuration {
-    /// Reads the system's file, the user's file and the environment, in this order.
+    /// [`Self::read`], with what is left out in the log.
     pub fn load(log: &Log) -> Self {
-        let mut configuration = Self::default();
-        for path in paths() {
-            let Ok(text) = std::fs::read_to_string(&path) else { continue };
-            match toml::from_str::<File>(&text) {
-                Ok(file) => configuration.apply(&file),
-                Err(error) => log.line(Level::Calls, format_args!("{} is ignored: {error}", path.display())),
-            }
-        }
-        if let Some(value) = environment::text("CARDEA_KEEP_LAST_TRY") {
-            configuration.keep_last_try = matches!(value.as_str(), "1" | "true" | "yes");
-        }
-        if let Some(value) = environment::text("CARDEA_EJECT") {
-            match toml::from_str::<File>(&format!("eject = {value:?}")) {
-                Ok(file) => configuration.apply(&file),
-                Err(error) => log.line(Level::Calls, format_args!("CARDEA_EJECT is ignored: {error}")),
-            }
-        }
-        if let Some(value) = environment::text("CARDEA_DISABLED_APPLICATIONS") {
-            configuration.disabled_applications =
-                value.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+        let (configuration, ignored) = Self::read();
+        for ignored in ignored {
+            log.line(Level::Calls, format_args!("configuration ignored: {ignored}"));
         }
         configuration
     }
 
-    fn apply(&mut self, file: &File) {
-        self.keep_last_try = file.keep_last_try.unwrap_or(self.keep_last_try);
-        self.eject = file.eject.unwrap_or(self.eject);
-        if let Some(names) = &file.disabled_applications {
-            self.disabled_applications.clone_from(names);
+    /// Reads the system's file, the user's file and the environment, in this order.
+    pub fn read() -> (Self, Vec<Ignored>) {
+        let (mut configuration, mut ignored) = (Self::default(), Vec::new());
+        for path in paths() {
+            match std::fs::read_to_string(&path) {
+                Ok(text) => ignored.extend(configuration.add(&path, &text)),
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+                Err(error) => {
+                    let place = path.display().to_string();
+                    ignored.push(Ignored { place, line: None, message: error.to_string() });
+                }
+            }
         }
+        for key in &KEYS {
+            let Some(text) = environment::text(key.variable) else { continue };
+            if let Err(error) = (key.set)(&mut configuration, (key.value)(&text)) {
+                let place = key.variable.to_owned();
+                ignored.push(Ignored { place, line: None, message: error.message().to_owned() });
+            }
+        }
+        (configuration, ignored)
+    }
+
+    /// Takes in the text of one file; a key that is absent or wrong leaves the earlier value.
+    pub fn add(&mut self, path: &Path, text: &str) -> Vec<Ignored> {
+        let place = path.display().to_string();
+        let at = |offset: usize, message: String| {
+            let before = text.get(..offset).unwrap_or(text);
+            Ignored { place: place.clone(), line: Some(before.matches('\n').count() + 1), message }
+        };
+        let entries = match toml::from_str::<BTreeMap<Spanned<String>, Spanned<Value>>>(text) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let offset = error.span().map_or(0, |span| span.start);
+                return vec![at(offset, format!("the whole file is ignored: {}", error.message()))];
+            }
+        };
+        let mut ignored = Vec::new();
+        for (name, value) in entries {
+            let (offset, name) = (name.span().start, name.into_inner());
+            match KEYS.iter().find(|key| key.name == name) {
+                None => ignored.push(at(offset, format!("unknown key `{name}`"))),
+                Some(key) => {
+                    let offset = value.span().start;
+                    if let Err(error) = (key.set)(self, value.into_inner()) {
+                        ignored.push(at(offset, format!("{name}: {}", error.message())));
+                    }
+                }
+            }
+        }
+        ignored.sort_by_key(|ignored| ignored.line);
+        ignored
     }
 
     /// Whether the driver of this name may be asked.
@@ -98,25 +189,78 @@ fn paths() -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
+    fn add(configuration: &mut Configuration, text: &str) -> Vec<String> {
+        configuration.add(Path::new("/etc/cardea.toml"), text).iter().map(Ignored::to_string).collect()
+    }
+
     #[test]
     fn an_absent_key_leaves_the_earlier_value() {
         let mut configuration = Configuration { keep_last_try: true, ..Configuration::default() };
-        configuration.apply(&toml::from_str("").unwrap());
+        assert!(add(&mut configuration, "").is_empty());
         assert!(configuration.keep_last_try);
-        configuration.apply(&toml::from_str("keep_last_try = false").unwrap());
+        assert!(add(&mut configuration, "keep_last_try = false").is_empty());
         assert!(!configuration.keep_last_try);
     }
 
     #[test]
     fn an_ejection_policy_is_named_in_lower_case() {
-        let file: File = toml::from_str("eject = \"unpower\"").unwrap();
-        assert_eq!(file.eject, Some(EjectPolicy::Unpower));
-        assert!(toml::from_str::<File>("eject = \"sometimes\"").is_err());
+        let mut configuration = Configuration::default();
+        assert!(add(&mut configuration, "eject = \"unpower\"").is_empty());
+        assert_eq!(configuration.eject, EjectPolicy::Unpower);
     }
 
     #[test]
-    fn an_unknown_key_is_an_error_with_its_line() {
-        let error = toml::from_str::<File>("keep_last_try = true\nkeep_lsat_try = true\n").unwrap_err().to_string();
-        assert!(error.contains("line 2"), "{error}");
+    fn an_unknown_key_is_reported_with_file_and_line_and_the_others_hold() {
+        let mut configuration = Configuration::default();
+        let text =
+            "# the house's\nkeep_lsat_try = true\n\ndisabled_applications = [\n  \"MyEID\",\n]\n[readers]\nx = 1\n";
+        let ignored = add(&mut configuration, text);
+        assert_eq!(
+            ignored,
+            ["/etc/cardea.toml:2: unknown key `keep_lsat_try`", "/etc/cardea.toml:7: unknown key `readers`"]
+        );
+        assert!(!configuration.wants("myeid") && configuration.wants("PIV"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_reported_with_its_line_and_leaves_the_earlier_one() {
+        let mut configuration = Configuration { eject: EjectPolicy::Reset, ..Configuration::default() };
+        let ignored = add(&mut configuration, "eject = \"sometimes\"\nkeep_last_try = \"yes\"\n");
+        assert_eq!(ignored.len(), 2, "{ignored:?}");
+        assert!(ignored[0].starts_with("/etc/cardea.toml:1: eject: unknown variant `sometimes`"), "{ignored:?}");
+        assert!(ignored[1].starts_with("/etc/cardea.toml:2: keep_last_try: invalid type"), "{ignored:?}");
+        assert_eq!(configuration, Configuration { eject: EjectPolicy::Reset, ..Configuration::default() });
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_ignored_as_a_whole() {
+        let mut configuration = Configuration::default();
+        let ignored = add(&mut configuration, "keep_last_try = true\neject = leave\n");
+        assert!(ignored[0].starts_with("/etc/cardea.toml:2: the whole file is ignored"), "{ignored:?}");
+        assert_eq!((ignored.len(), configuration), (1, Configuration::default()));
+    }
+
+    #[test]
+    fn a_variable_says_what_a_file_would() {
+        let mut configuration = Configuration::default();
+        for (key, text) in KEYS.iter().zip(["yes", "leave", "PIV, OpenPGP,"]) {
+            (key.set)(&mut configuration, (key.value)(text)).unwrap();
+        }
+        let applications = vec!["PIV".to_owned(), "OpenPGP".to_owned()];
+        let expected =
+            Configuration { keep_last_try: true, eject: EjectPolicy::Leave, disabled_applications: applications };
+        assert_eq!(configuration, expected);
+        assert!((KEYS[0].set)(&mut configuration, (KEYS[0].value)("maybe")).is_err());
+    }
+
+    #[test]
+    fn every_key_has_the_default_that_it_says() {
+        let applications = vec!["PIV".to_owned()];
+        let mut configuration =
+            Configuration { keep_last_try: true, eject: EjectPolicy::Leave, disabled_applications: applications };
+        for key in &KEYS {
+            assert!(add(&mut configuration, &format!("{} = {}", key.name, key.default)).is_empty(), "{}", key.name);
+        }
+        assert_eq!(configuration, Configuration::default());
     }
 }

@@ -18,4 +18,5 @@ mod clients;
 mod command;
 mod in_process;
 mod module;
+mod packaging;
 mod profiles;

@@ -1,7 +1,7 @@
 //! The command `cardea`: the built binary before a private pcscd.
 
 mod certificates;
-mod desk;
+pub mod desk;
 mod doctor;
 mod events;
 mod keys;

@@ -8,6 +8,9 @@ mod usb;
 
 use std::path::Path;
 
+use cardea_pkcs11::card::driver::DRIVERS;
+use cardea_pkcs11::configuration::Configuration;
+use cardea_pkcs11::profile::{Malformed, Profiles};
 use serde::Serialize;
 
 use crate::arguments::Arguments as Common;
@@ -76,6 +79,7 @@ pub(crate) fn run(common: &Common, output: &Output) -> Result<(), Failure> {
         }
     }
     findings.extend(registration::look()?);
+    findings.extend(configuration());
     findings.extend(profiles());
     report(&findings, output)
 }
@@ -86,11 +90,27 @@ fn versions() -> Finding {
     Finding::ok("versions", format!("cardea {}, {service}, Linux {}", env!("CARGO_PKG_VERSION"), kernel.trim()))
 }
 
+/// What the configuration says that means nothing.
+fn configuration() -> Vec<Finding> {
+    let (configuration, ignored) = Configuration::read();
+    let finding = |what: String, advice: String| Finding::note("configuration-ignored", what, advice);
+    let mut findings: Vec<Finding> = ignored
+        .iter()
+        .map(|ignored| finding(format!("configuration ignored: {ignored}"), "cardea.toml(5) has every key".to_owned()))
+        .collect();
+    let drivers: Vec<&str> = DRIVERS.iter().map(|driver| driver.name).collect();
+    let is_known = |name: &String| drivers.iter().any(|driver| driver.eq_ignore_ascii_case(name));
+    for name in configuration.disabled_applications.iter().filter(|name| !is_known(name)) {
+        let what = format!("configuration: no application of cards is called {name}, as disabled_applications says");
+        findings.push(finding(what, format!("there are {}", drivers.join(", "))));
+    }
+    findings
+}
+
 /// Reader profiles that were added and cannot be read.
 fn profiles() -> Vec<Finding> {
-    use cardea_pkcs11::profile::Profiles;
     let (_, malformed) = Profiles::load(&Profiles::folders());
-    let finding = |malformed: &cardea_pkcs11::profile::Malformed| {
+    let finding = |malformed: &Malformed| {
         Finding::note("profile-ignored", format!("reader profile ignored: {malformed}"), "mend the file or remove it")
     };
     malformed.iter().map(finding).collect()

@@ -63,12 +63,12 @@ fn more() -> String {
         ".TP\nPCSCLITE_CSOCK_NAME\nthe socket of another pcscd\n",
         ".TP\nNO_COLOR\nno colours on terminals either\n",
         ".SH FILES\n",
-        ".TP\n/etc/cardea/cardea.toml, ~/.config/cardea/cardea.toml\nthe configuration\n",
+        ".TP\n/etc/cardea/cardea.toml, ~/.config/cardea/cardea.toml\nthe configuration, see\n.BR cardea.toml (5)\n",
         ".TP\n/etc/cardea/reader\\-profiles, ~/.config/cardea/reader\\-profiles\nwhat is known of readers beyond what is built in\n",
         ".SH EXAMPLES\n",
         ".nf\ncardea doctor\ncardea list\ncardea sign \\-\\-id 01 \\-\\-output letter.sig letter.pdf\n",
         "cardea certificate request \\-\\-id 02 \\-\\-subject 'CN=Ada Lovelace,C=GB'\n.fi\n",
-        ".SH \"SEE ALSO\"\n.BR pcscd (8),\n.BR p11\\-kit (8),\n.BR pkcs11.conf (5)\n",
+        ".SH \"SEE ALSO\"\n.BR cardea.toml (5),\n.BR pcscd (8),\n.BR p11\\-kit (8),\n.BR pkcs11.conf (5)\n",
     ));
     text
 }
