@@ -11,11 +11,13 @@
 mod documents;
 mod layers;
 
+#[macro_use]
 mod boundary;
 mod browsers;
 mod budgets;
 mod clients;
 mod command;
+mod defects;
 mod in_process;
 mod module;
 mod packaging;

@@ -7,9 +7,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 #[macro_use]
-mod cryptoki;
+pub mod cryptoki;
 #[macro_use]
-mod process;
+pub mod process;
 mod canary;
 mod desk;
 mod signature;

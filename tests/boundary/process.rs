@@ -26,11 +26,27 @@ macro_rules! cases {
     };
 }
 
+/// How the process of a case ended.
+pub enum Ending {
+    /// As a test that passed, or this is that process.
+    Passed,
+    /// Otherwise; what it said.
+    Failed(String),
+}
+
 /// Runs `body` if this is the process of the case `path`, and starts that process otherwise.
 pub fn run(path: &str, body: fn()) {
+    if let Ending::Failed(text) = outcome(path, module::path(), body) {
+        panic!("{text}");
+    }
+}
+
+/// The same with the module of the caller's choice.
+pub fn outcome(path: &str, module: &Path, body: fn()) -> Ending {
     let name = path.split_once("::").expect("a path inside the crate").1;
     if std::env::var(CASE).is_ok_and(|case| case == name) {
-        return body();
+        body();
+        return Ending::Passed;
     }
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("boundary");
     std::fs::create_dir_all(&directory).unwrap();
@@ -40,7 +56,7 @@ pub fn run(path: &str, body: fn()) {
     command
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env(CASE, name)
-        .env("MODULE_UNDER_TEST", module::path())
+        .env("MODULE_UNDER_TEST", module)
         .env("XDG_CONFIG_HOME", directory.join("no-configuration"))
         .env_remove("CARDEA_LOG")
         .env_remove("CARDEA_LOG_FILE")
@@ -48,13 +64,14 @@ pub fn run(path: &str, body: fn()) {
         .stderr(output);
     let mut child = command.spawn().unwrap();
     let outcome = wait(&mut child, LONGEST);
-    let text = || String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()).into_owned();
+    let text = String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()).into_owned();
+    let _ = std::fs::remove_file(&log);
     match outcome {
-        Some(status) if status.success() => assert!(text().contains("1 passed"), "{name} did not run:\n{}", text()),
-        Some(status) => panic!("{name} {}:\n{}", ending(status), text()),
-        None => panic!("{name} still ran after {LONGEST:?}:\n{}", text()),
+        Some(status) if status.success() && text.contains("1 passed") => Ending::Passed,
+        Some(status) if status.success() => Ending::Failed(format!("{name} did not run:\n{text}")),
+        Some(status) => Ending::Failed(format!("{name} {}:\n{text}", ending(status))),
+        None => Ending::Failed(format!("{name} still ran after {LONGEST:?}:\n{text}")),
     }
-    std::fs::remove_file(&log).unwrap();
 }
 
 /// Waits for a process and kills it when it takes too long.
