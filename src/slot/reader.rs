@@ -201,10 +201,10 @@ impl Reader {
             return;
         }
         let Some(mut card) = self.card.try_lock() else { return };
-        match self.with_locked(&mut card, generation, |binding| self.in_transaction(binding, 0, |_| Ok(()))) {
+        let found = self.with_locked(&mut card, generation, |binding| self.in_transaction(binding, 0, |_| Ok(())));
+        if found == Err(Error::TokenNotRecognized) {
             // It is asked again by whoever wants to use it, not by each look around.
-            Err(Error::TokenNotRecognized) => self.note_applications(generation, Vec::new()),
-            Ok(()) | Err(_) => {}
+            self.note_applications(generation, Vec::new());
         }
     }
 

@@ -187,11 +187,11 @@ cases! {
     }
 
     fn a_second_program_keeps_the_card_from_being_put_out() {
-        for_policies(&["eject", "auto"], |desk| second_program_is_spared(desk));
+        for_policies(&["eject", "auto"], second_program_is_spared);
     }
 
     fn a_second_program_keeps_the_card_from_being_unpowered() {
-        for_policies(&["unpower"], |desk| second_program_is_spared(desk));
+        for_policies(&["unpower"], second_program_is_spared);
     }
 
     fn a_driver_that_cannot_eject_is_found_out_and_the_card_unpowered() {

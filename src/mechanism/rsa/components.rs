@@ -141,7 +141,7 @@ fn factors(given: &Given<'_>, modulus: &Number) -> Result<(Number, Number)> {
         random::fill(&mut base)?;
         let base = number(&base)?.rem_vartime(&*non_zero(modulus)?);
         let base = resized(&base, modulus.bits_precision())?;
-        let mut power = BoxedMontyForm::new(base, &parameters).pow(&*rest);
+        let mut power = BoxedMontyForm::new(base, &parameters).pow(&rest);
         for _ in 0..twos {
             let root = Zeroizing::new(power.retrieve());
             power = power.square();

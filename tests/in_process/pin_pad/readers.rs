@@ -42,7 +42,7 @@ fn profiles(fault: &str) -> Profiles {
         "family = 'Virtual'\nids = ['1209:0001']\n[[faults]]\nwhat = 'on purpose'\nevidence = ['this test']\n{fault}\n"
     );
     std::fs::write(folder.join("virtual.toml"), text).unwrap();
-    let (profiles, ignored) = Profiles::load(&[folder.clone()]);
+    let (profiles, ignored) = Profiles::load(std::slice::from_ref(&folder));
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(ignored.is_empty(), "{ignored:?}");
     profiles
