@@ -223,6 +223,15 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_table_is_an_unknown_key_in_every_notation() {
+        for text in ["\nreaders.x = 1\n", "\n[readers]\nx = 1\n", "\n[readers.acs]\nx = 1\n", "\n[[readers]]\nx = 1\n"]
+        {
+            let ignored = add(&mut Configuration::default(), text);
+            assert_eq!(ignored, ["/etc/cardea.toml:2: unknown key `readers`"], "{text}");
+        }
+    }
+
+    #[test]
     fn a_wrong_value_is_reported_with_its_line_and_leaves_the_earlier_one() {
         let mut configuration = Configuration { eject: EjectPolicy::Reset, ..Configuration::default() };
         let ignored = add(&mut configuration, "eject = \"sometimes\"\nkeep_last_try = \"yes\"\n");

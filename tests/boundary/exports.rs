@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::module;
 
 /// Libraries that the module may need: the C library and its loader, the unwinder, PC/SC.
-const NEEDED: [&str; 5] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpcsclite.so.1", "ld-linux-x86-64.so.2"];
+const NEEDED: [&str; 4] = ["libc.so.6", "libgcc_s.so.1", "libpcsclite.so.1", "ld-linux-x86-64.so.2"];
 
 fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).arg(module::path()).output().unwrap();

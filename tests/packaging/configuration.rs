@@ -85,7 +85,7 @@ fn the_installed_file_says_every_default_as_a_comment() {
 }
 
 #[test]
-fn the_doctor_and_the_log_report_an_unknown_key_with_file_and_line() {
+fn the_doctor_every_command_and_the_log_report_an_unknown_key_with_file_and_line() {
     let station = Station::new(Card::Elliptic);
     let folder = station.directory().join("configuration");
     fs::create_dir_all(folder.join("cardea")).unwrap();
@@ -96,6 +96,10 @@ fn the_doctor_and_the_log_report_an_unknown_key_with_file_and_line() {
     let mut doctor = station.command_for(crate::command::desk::CARDEA);
     doctor.env("XDG_CONFIG_HOME", &folder).arg("doctor");
     run(doctor).says(&report).says("cardea.toml(5)").says("OpenPPG").says("OpenPGP");
+
+    let mut list = station.command_for(crate::command::desk::CARDEA);
+    list.env("XDG_CONFIG_HOME", &folder).arg("list");
+    run(list).succeeded().says(&report);
 
     let mut list = station.command_for("pkcs11-tool");
     list.arg("--module").arg(crate::module::path()).arg("-L");

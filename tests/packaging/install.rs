@@ -160,8 +160,8 @@ fn the_debian_package_has_what_is_installed() {
         return;
     };
     let folder = Folder::new("package");
-    let library = "LIBDIR=/usr/lib/x86_64-linux-gnu";
-    folder.make("install", &["PREFIX=/usr", library, "ZSHDIR=/usr/share/zsh/vendor-completions"]);
+    let library = format!("LIBDIR=/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    folder.make("install", &["PREFIX=/usr", &library, "ZSHDIR=/usr/share/zsh/vendor-completions"]);
     // As Debian wants it: manual pages and changelogs compressed, licences in one file.
     let mut expected: BTreeSet<String> = folder.files().into_iter().filter(|file| !file.contains("LICENSE")).collect();
     expected = expected.into_iter().map(|file| if file.contains("/man/") { file + ".gz" } else { file }).collect();

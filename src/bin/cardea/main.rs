@@ -39,17 +39,19 @@ mod writer;
 
 use std::process::ExitCode;
 
+use cardea_pkcs11::configuration::Configuration;
 use clap::{CommandFactory, FromArgMatches};
 
 use arguments::{Arguments, Subcommand};
 use failure::{Failure, exit_codes};
-use output::Output;
+use output::{Output, printable};
 
 fn main() -> ExitCode {
     let mut command = command();
     let parsed = Arguments::from_arg_matches(&command.get_matches_mut());
     let arguments = parsed.unwrap_or_else(|error| error.format(&mut command).exit());
     let output = Output::new(arguments.json);
+    remark_on_configuration(&arguments, &output);
     match run(&arguments, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -62,6 +64,14 @@ fn main() -> ExitCode {
 /// The command line as it is parsed and documented.
 fn command() -> clap::Command {
     Arguments::command().after_long_help(exit_codes())
+}
+
+/// Says what the configuration cannot mean; the doctor does so by itself.
+fn remark_on_configuration(arguments: &Arguments, output: &Output) {
+    if !matches!(arguments.subcommand, Subcommand::Doctor | Subcommand::Documents(_)) {
+        let (_, ignored) = Configuration::read();
+        ignored.iter().for_each(|ignored| output.remark(printable(&format!("configuration ignored: {ignored}"))));
+    }
 }
 
 fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
