@@ -284,6 +284,17 @@ pub struct KeyPolicy {
     pub touch: Option<Touch>,
 }
 
+/// A certificate that the card makes when it is asked for: what it says of a key that was generated on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attestation {
+    /// What `CardApplication::read` makes it from.
+    pub reference: DataReference,
+    /// `CKA_LABEL`. There is no `CKA_ID`: with the key's, browsers would offer it for logging in.
+    pub label: String,
+    /// The public key that it is about.
+    pub public: Option<PublicKey>,
+}
+
 /// A certificate stored on the card, or an attestation made by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -321,6 +332,8 @@ pub struct Data {
 pub enum CardObject {
     /// A certificate.
     Certificate(Certificate),
+    /// A certificate that nobody has asked for yet.
+    Attestation(Attestation),
     /// A private key. Its public half becomes a public key object of its own.
     PrivateKey(PrivateKey),
     /// A secret key.

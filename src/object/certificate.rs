@@ -7,7 +7,7 @@ use x509_cert::time::Time;
 
 use super::attribute::Attributes;
 use super::{Content, Object, storage};
-use crate::card::Certificate;
+use crate::card::{Attestation, Certificate};
 
 /// CK_CERTIFICATE_CATEGORY_TOKEN_USER: the certificate belongs to the token's owner.
 const TOKEN_USER: CK_ULONG = 1;
@@ -16,20 +16,49 @@ const UNSPECIFIED_DOMAIN: CK_ULONG = 0;
 
 /// The object for a certificate on the token with this serial number.
 pub(super) fn object(token: &str, certificate: &Certificate) -> Object {
-    let unique: [&[u8]; 3] = [token.as_bytes(), &certificate.id, &certificate.der];
-    let attributes = storage(CKO_CERTIFICATE, false, &certificate.label, &unique)
+    let der = &certificate.der;
+    // An attestation is the same object before and after it was asked for.
+    let content = if certificate.reference.is_some() { der } else { certificate.label.as_bytes() };
+    let unique: [&[u8]; 3] = [token.as_bytes(), &certificate.id, content];
+    let attributes = common(storage(CKO_CERTIFICATE, false, &certificate.label, &unique), &certificate.id)
+        .bytes(CKA_CHECK_VALUE, Sha1::digest(der).get(..3).unwrap_or_default())
+        .bytes(CKA_VALUE, der);
+    Object::new(parsed(attributes, der), Content::Plain)
+}
+
+/// The object for a certificate that the card makes when somebody asks what is in it.
+pub(super) fn attestation(token: &str, attestation: &Attestation) -> Object {
+    let unique: [&[u8]; 3] = [token.as_bytes(), &[], attestation.label.as_bytes()];
+    let attributes = common(storage(CKO_CERTIFICATE, false, &attestation.label, &unique), &[]);
+    let attributes =
+        MADE.iter().fold(attributes, |attributes, inside| attributes.on_card(*inside, attestation.reference));
+    Object::new(attributes, Content::Plain)
+}
+
+/// What is known of a certificate when it is made.
+const MADE: [CK_ATTRIBUTE_TYPE; 8] = [
+    CKA_VALUE,
+    CKA_CHECK_VALUE,
+    CKA_SUBJECT,
+    CKA_ISSUER,
+    CKA_SERIAL_NUMBER,
+    CKA_PUBLIC_KEY_INFO,
+    CKA_START_DATE,
+    CKA_END_DATE,
+];
+
+/// What does not depend on the certificate's content.
+fn common(attributes: Attributes, id: &[u8]) -> Attributes {
+    attributes
         .ulong(CKA_CERTIFICATE_TYPE, CKC_X_509)
         .boolean(CKA_TRUSTED, false)
         .ulong(CKA_CERTIFICATE_CATEGORY, TOKEN_USER)
-        .bytes(CKA_CHECK_VALUE, Sha1::digest(&certificate.der).get(..3).unwrap_or_default())
-        .bytes(CKA_ID, &certificate.id)
-        .bytes(CKA_VALUE, &certificate.der)
+        .bytes(CKA_ID, id)
         .bytes(CKA_URL, &[])
         .bytes(CKA_HASH_OF_SUBJECT_PUBLIC_KEY, &[])
         .bytes(CKA_HASH_OF_ISSUER_PUBLIC_KEY, &[])
         .ulong(CKA_NAME_HASH_ALGORITHM, CKM_SHA_1)
-        .ulong(CKA_JAVA_MIDP_SECURITY_DOMAIN, UNSPECIFIED_DOMAIN);
-    Object::new(parsed(attributes, &certificate.der), Content::Plain)
+        .ulong(CKA_JAVA_MIDP_SECURITY_DOMAIN, UNSPECIFIED_DOMAIN)
 }
 
 /// The subject of a certificate, DER Name; empty where it cannot be parsed.

@@ -76,6 +76,12 @@ impl Object {
         &self.content
     }
 
+    /// Whether this attribute is in a certificate that the card makes when it is asked for.
+    pub fn is_made_by(&self, attribute: u64) -> bool {
+        let is_certificate = self.attributes().number(cryptoki_sys::CKA_CLASS) == Some(cryptoki_sys::CKO_CERTIFICATE);
+        is_certificate && matches!(self.attributes().find(attribute), Some(attribute::Value::OnCard(_)))
+    }
+
     /// Whether it lives as long as a session, not on the token (CKA_TOKEN).
     pub fn is_session_object(&self) -> bool {
         !self.attributes.is_true(CKA_TOKEN)

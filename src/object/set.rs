@@ -167,6 +167,7 @@ impl ObjectSet {
         let token = &self.token;
         let object = match &card {
             CardObject::Certificate(item) => certificate::object(token, item),
+            CardObject::Attestation(item) => certificate::attestation(token, item),
             CardObject::PrivateKey(item) => private_key::object(token, item),
             CardObject::SecretKey(item) => card_secret_key::object(token, item),
             CardObject::Data(item) => data::object(token, item),
@@ -237,6 +238,7 @@ impl Fate {
                 let stored = certificate.reference.is_some();
                 Self { destroys: store.certificates && stored, modifies: store.renames && stored, copies: true }
             }
+            CardObject::Attestation(_) => Self { destroys: false, modifies: false, copies: true },
             CardObject::Data(_) => Self { destroys: store.data, modifies: store.data && store.renames, copies: true },
         }
     }

@@ -28,7 +28,11 @@ pub enum AttributeValue {
 
 /// The attributes of an object that a caller asks for, in the caller's order.
 pub fn attribute_values(session: &Session, object: u64, types: &[u64]) -> Result<Vec<AttributeValue>, Error> {
-    let object = session.object(object)?;
+    let mut found = session.object(object)?;
+    if types.iter().any(|attribute| found.is_made_by(*attribute)) {
+        found = session.slot().attestation(session.generation(), object)?;
+    }
+    let object = found;
     let value = |attribute: &u64| match object.attributes().find(*attribute) {
         None => Ok(AttributeValue::Invalid),
         Some(Value::Sensitive) => Ok(AttributeValue::Sensitive),
@@ -102,7 +106,7 @@ fn lasting(session: &Session, wish: LastingWish) -> Result<u64, Error> {
 
 /// C_CopyObject: a session object on the host, or an object on the token.
 pub fn copy(session: &Session, object: u64, template: Template) -> Result<u64, Error> {
-    let object = read(session, session.object(object)?)?;
+    let object = read(session, object, session.object(object)?)?;
     let creator = session.creator()?;
     let on_token = template.boolean(CKA_TOKEN)?.unwrap_or_else(|| !object.is_session_object());
     if !on_token {
@@ -119,7 +123,10 @@ pub fn copy(session: &Session, object: u64, template: Template) -> Result<u64, E
 }
 
 /// The object with the value that the card has of it.
-fn read(session: &Session, object: Arc<Object>) -> Result<Arc<Object>, Error> {
+fn read(session: &Session, handle: u64, object: Arc<Object>) -> Result<Arc<Object>, Error> {
+    if object.is_made_by(CKA_VALUE) {
+        return session.slot().attestation(session.generation(), handle);
+    }
     let Some(Value::OnCard(reference)) = object.attributes().find(CKA_VALUE) else { return Ok(object) };
     let value = session.slot().with_card(session.generation(), |access| {
         Ok(access.probably(|application, channel| application.read(channel, *reference))?)

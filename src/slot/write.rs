@@ -10,9 +10,10 @@ use super::Slot;
 use super::access::CardAccess;
 use crate::card::new_key::{NewKey, StoreAbilities};
 use crate::card::new_object::Change;
-use crate::card::{CardApplication, CardError, CardObject, KeyReference, Role, Storage};
+use crate::card::{CardApplication, CardError, CardObject, Certificate, KeyReference, Role, Storage};
 use crate::channel::Channel;
 use crate::error::Error;
+use crate::object::Object;
 use crate::object::set::{Added, ObjectSet, Source};
 use crate::secret::Pin;
 use crate::token::login::Login;
@@ -72,6 +73,7 @@ impl Slot {
                     CardObject::SecretKey(key) => application.delete_key(channel, key.reference, Storage::Token),
                     CardObject::Certificate(certificate) => application.delete_certificate(channel, certificate),
                     CardObject::Data(data) => application.delete_data(channel, data),
+                    CardObject::Attestation(_) => Err(CardError::NotSupported),
                 });
                 match deleted {
                     // Somebody else was quicker.
@@ -144,6 +146,19 @@ impl Slot {
         self.objects(generation)?;
         let card = self.write(generation, |writer| make(writer).map_err(refusal))?;
         self.show(generation, |set| set.with(card, self.handles()))
+    }
+
+    /// The object with this handle; an attestation that nobody asked for is made first, once for each insertion.
+    pub fn attestation(&self, generation: u64, handle: u64) -> Result<Arc<Object>, Error> {
+        if let Some(Source::Own(CardObject::Attestation(found))) = self.objects(generation)?.source(handle) {
+            let made = self.with_card(generation, |access| {
+                Ok(access.probably(|application, channel| application.read(channel, found.reference))?)
+            })?;
+            let (id, label, public, der) = (Vec::new(), found.label, found.public, made.to_vec());
+            let certificate = CardObject::Certificate(Certificate { reference: None, id, label, der, public });
+            self.show(generation, |set| (set.replaced(handle, certificate, self.handles()), ()))?;
+        }
+        self.object(generation, handle)
     }
 
     /// Puts what `change` makes of the present snapshot in its place.

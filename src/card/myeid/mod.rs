@@ -494,6 +494,7 @@ impl CardApplication for MyEid {
                 certificate.id = id.unwrap_or_else(|| std::mem::take(&mut certificate.id));
                 certificate.label = label.unwrap_or_else(|| std::mem::take(&mut certificate.label));
             }
+            CardObject::Attestation(_) => return Err(CardError::NotSupported),
             CardObject::Data(data) => {
                 let reference = self.with_lists(channel, |lists, channel| lists.change_data(channel, data, change))?;
                 if reference != data.reference {
@@ -512,7 +513,7 @@ fn reference(object: &CardObject) -> Option<KeyReference> {
     match object {
         CardObject::PrivateKey(key) => Some(key.reference),
         CardObject::SecretKey(key) => Some(key.reference),
-        CardObject::Certificate(_) | CardObject::Data(_) => None,
+        CardObject::Certificate(_) | CardObject::Attestation(_) | CardObject::Data(_) => None,
     }
 }
 

@@ -227,7 +227,9 @@ impl OpenPgp {
         let (id, label) = match object {
             CardObject::Certificate(certificate) => (&certificate.id, &certificate.label),
             CardObject::PrivateKey(key) => (&key.id, &key.label),
-            CardObject::SecretKey(_) | CardObject::Data(_) => return Err(CardError::NotSupported),
+            CardObject::SecretKey(_) | CardObject::Data(_) | CardObject::Attestation(_) => {
+                return Err(CardError::NotSupported);
+            }
         };
         let renames =
             change.id.as_ref().is_some_and(|new| new != id) || change.label.as_ref().is_some_and(|new| new != label);

@@ -10,8 +10,8 @@
 //! object, which only issuers of identity cards write.
 //!
 //! Listed without being read: what the security object names behind the PIN ([`data_object`]), and, on a YubiKey with
-//! an attestation certificate, attestations of the keys generated on it, as data objects. They are not certificates
-//! with the key's id, because a browser would offer them for logging in.
+//! an attestation certificate, attestations of the keys generated on it: one costs a signature, which would double the
+//! start.
 
 use super::certificate::certificate;
 use super::data_object::{self, DataObject};
@@ -22,7 +22,7 @@ use super::yubikey::{self, KeyMetadata, Metadata, Version};
 use super::{Piv, x509};
 use crate::card::key::PublicKey;
 use crate::card::{
-    CardError, CardObject, Certificate, Data, DataReference, KeyPolicy, KeyReference, PrivateKey, Storage,
+    Attestation, CardError, CardObject, Certificate, DataReference, KeyPolicy, KeyReference, PrivateKey, Storage,
 };
 use crate::channel::Channel;
 
@@ -58,7 +58,7 @@ pub(super) fn read(piv: &mut Piv, channel: &mut Channel<'_>) -> Result<Vec<CardO
     {
         let public = x509::fields(&stored).and_then(|fields| fields.public);
         objects.push(certificate_object(PivKey::ATTESTATION, stored, public, true));
-        objects.extend(generated.into_iter().map(|key| CardObject::Data(attestation(key))));
+        objects.extend(generated.into_iter().map(|(key, public)| CardObject::Attestation(attestation(key, public))));
     }
     add_data(piv, channel, history, &mut objects)?;
     Ok(objects)
@@ -108,7 +108,7 @@ fn add_key(
     key: PivKey,
     stored: Option<Vec<u8>>,
     objects: &mut Vec<CardObject>,
-    generated: &mut Vec<PivKey>,
+    generated: &mut Vec<(PivKey, Option<PublicKey>)>,
 ) -> Result<(), CardError> {
     let metadata = metadata(piv, channel, key)?;
     let fields = stored.as_deref().and_then(x509::fields);
@@ -130,7 +130,7 @@ fn add_key(
         (None, _) | (_, None) => true,
     };
     if metadata.as_ref().is_some_and(|metadata| metadata.generated == Some(true)) {
-        generated.push(key);
+        generated.push((key, public.clone()));
     }
     if let Some(public) = public {
         let local = made.filter(|_| metadata.is_none()).and_then(|made| made.local);
@@ -208,14 +208,11 @@ pub(super) fn metadata(piv: &mut Piv, channel: &mut Channel<'_>, key: PivKey) ->
     Ok(answer)
 }
 
-fn attestation(key: PivKey) -> Data {
-    Data {
+fn attestation(key: PivKey, public: Option<PublicKey>) -> Attestation {
+    Attestation {
         reference: DataReference(ATTESTATION | u32::from(key.reference)),
         label: format!("Attestation of {}", key.label()),
-        application: "PIV".to_owned(),
-        object_id: Vec::new(),
-        value: None,
-        private: false,
+        public,
     }
 }
 

@@ -6,7 +6,7 @@ mod reference_data;
 
 use super::*;
 use crate::card::key::{Curve, KeyKind};
-use crate::card::{Authentication, Data, KeyReference};
+use crate::card::{Attestation, Authentication, Data, KeyReference};
 use card::Card;
 
 /// The ATR of a card that names no maker.
@@ -232,23 +232,24 @@ fn keys_of_a_yubikey_are_listed_without_certificates_and_with_their_own_policies
 }
 
 #[test]
-fn attestations_are_data_objects_of_generated_keys_and_are_made_when_read() {
+fn attestations_are_certificates_of_generated_keys_and_are_made_when_read() {
     let mut card = yubikey();
     let mut piv = found(&mut card, YUBIKEY);
     let objects = card.with(|channel| piv.objects(channel)).unwrap();
     assert_eq!(count(&card, 0xF9), 0);
-    let attestations: Vec<_> =
-        data(&objects).into_iter().filter(|data| data.label.starts_with("Attestation")).collect();
+    let attestations = attested(&objects);
     assert_eq!(attestations.len(), 1);
     assert_eq!(attestations[0].label, "Attestation of PIV Authentication");
     let content = card.with(|channel| piv.read(channel, attestations[0].reference)).unwrap();
     assert_eq!(*content, [0x30, 0x01, 0x9A]);
     card.objects.remove(&0x5FFF01);
     let objects = card.with(|channel| piv.objects(channel)).unwrap();
-    assert!(
-        !data(&objects).iter().any(|data| data.label.starts_with("Attestation")),
-        "nothing is there to attest with"
-    );
+    assert!(attested(&objects).is_empty(), "nothing is there to attest with");
+}
+
+fn attested(objects: &[CardObject]) -> Vec<&Attestation> {
+    let attestation = |object| if let &CardObject::Attestation(ref found) = object { Some(found) } else { None };
+    objects.iter().filter_map(attestation).collect()
 }
 
 #[test]

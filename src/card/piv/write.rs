@@ -182,7 +182,7 @@ impl Piv {
                 self.change_certificate(channel, certificate, change).map(CardObject::Certificate)
             }
             CardObject::Data(data) => self.change_data(channel, data, change).map(CardObject::Data),
-            CardObject::SecretKey(_) => Err(CardError::NotSupported),
+            CardObject::SecretKey(_) | CardObject::Attestation(_) => Err(CardError::NotSupported),
         }
     }
 

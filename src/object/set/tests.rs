@@ -3,7 +3,7 @@ use cryptoki_sys::*;
 use super::*;
 use crate::card::key::{Curve, PublicKey};
 use crate::card::{
-    Abilities, Authentication, Data, DataReference, KeyPolicy, KeyReference, PrivateKey, Storage, Usage,
+    Abilities, Attestation, Authentication, Data, DataReference, KeyPolicy, KeyReference, PrivateKey, Storage, Usage,
 };
 
 /// The base point of P-256, compressed.
@@ -59,6 +59,27 @@ fn set(card: &[CardObject]) -> (ObjectSet, Handles) {
 
 fn handles_of(set: &ObjectSet) -> Vec<u64> {
     set.iter().map(|(handle, _)| handle).collect()
+}
+
+#[test]
+fn an_attestation_is_the_same_certificate_before_and_after_it_was_asked_for() {
+    let label = "Attestation of a key".to_owned();
+    let reference = DataReference(7);
+    let attestation = CardObject::Attestation(Attestation { reference, label: label.clone(), public: None });
+    let (set, handles) = set(&[attestation]);
+    let handle = handles_of(&set)[0];
+    let before = set.find(handle).unwrap();
+    assert!(before.is_made_by(CKA_VALUE) && before.is_made_by(CKA_SERIAL_NUMBER) && !before.is_made_by(CKA_LABEL));
+    assert!(before.attributes().equals(CKA_ID, &[]), "no key's");
+    let made = Certificate { reference: None, id: Vec::new(), label, der: vec![0x30, 0x00], public: None };
+    let after = set.replaced(handle, CardObject::Certificate(made), &handles);
+    let after = after.find(handle).unwrap();
+    assert!(!after.is_made_by(CKA_VALUE) && after.attributes().equals(CKA_VALUE, &[0x30, 0x00]));
+    for same in [CKA_UNIQUE_ID, CKA_DESTROYABLE, CKA_LABEL, CKA_CERTIFICATE_TYPE] {
+        assert_eq!(before.attributes().find(same), after.attributes().find(same), "{same:#x}");
+    }
+    let types = |object: &Object| object.attributes().iter().map(|(kind, _)| kind).collect::<Vec<_>>();
+    assert_eq!(types(before), types(after));
 }
 
 #[test]

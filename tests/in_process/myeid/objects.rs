@@ -68,6 +68,7 @@ fn keys_certificates_and_data_of_the_standard_layout_are_found() {
             CardObject::Certificate(certificate) => certificates.push(certificate),
             CardObject::SecretKey(key) => secret.push(key),
             CardObject::Data(object) => data.push(object),
+            CardObject::Attestation(_) => panic!("MyEID cards attest nothing"),
         }
     }
     let kinds: Vec<_> = private.iter().map(|key| (key.id[0], key.kind)).collect();
