@@ -80,6 +80,8 @@ bench: ## Card commands and milliseconds, beside OpenSC's
 	@tests/with-token piv $(TARGET)/debug/cardea-demo --bench
 	CARDEA_MODULE=$(MODULE) $(CARGO) test --locked --quiet --package cardea --test cardea budgets::speed -- \
 		--ignored --nocapture
+	CARDEA_MODULE=$(MODULE) CARDEA_READERS_RATIO=15 $(CARGO) test --locked --quiet --package cardea --test cardea \
+		boundary::readers::sixteen -- --nocapture
 
 .PHONY: hardware-test
 ifdef VIRTUAL

@@ -13,7 +13,7 @@ use super::cryptoki::{Module, attribute};
 /// What the reader is called.
 const READER: &str = "Boundary Reader";
 /// GENERAL AUTHENTICATE: the command that uses a private key (SP 800-73-4 part 2 3.2.4).
-const GENERAL_AUTHENTICATE: u8 = 0x87;
+pub const GENERAL_AUTHENTICATE: u8 = 0x87;
 /// Class bit of a command that is not the last of its chain (ISO 7816-4 5.4.1).
 const CHAINED: u8 = 0x10;
 

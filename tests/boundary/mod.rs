@@ -27,6 +27,7 @@ mod logical_channels;
 mod mechanisms;
 mod order;
 mod outputs;
+mod readers;
 mod reload;
 mod slot_events;
 mod structures;

@@ -10,6 +10,8 @@ use crate::module;
 
 /// Names the case in the environment of its process.
 const CASE: &str = "CARDEA_BOUNDARY_CASE";
+/// What a line begins with that is shown although the case passes.
+pub const MEASURED: &str = "measured: ";
 /// A case that takes longer hangs.
 const LONGEST: Duration = Duration::from_secs(180);
 
@@ -67,7 +69,12 @@ pub fn outcome(path: &str, module: &Path, body: fn()) -> Ending {
     let text = String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()).into_owned();
     let _ = std::fs::remove_file(&log);
     match outcome {
-        Some(status) if status.success() && text.contains("1 passed") => Ending::Passed,
+        Some(status) if status.success() && text.contains("1 passed") => {
+            for line in text.lines().filter_map(|line| line.split_once(MEASURED)) {
+                println!("{}", line.1);
+            }
+            Ending::Passed
+        }
         Some(status) if status.success() => Ending::Failed(format!("{name} did not run:\n{text}")),
         Some(status) => Ending::Failed(format!("{name} {}:\n{text}", ending(status))),
         None => Ending::Failed(format!("{name} still ran after {LONGEST:?}:\n{text}")),
