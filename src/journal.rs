@@ -69,22 +69,46 @@ impl Journal {
         Self { path: Some(path), owner: Owner::this() }
     }
 
-    /// Notes an object that is about to be created.
+    /// Notes an object that is about to be created in a free place: whatever the journal says of it is of the past.
     pub fn add(&self, serial: &str, reference: KeyReference) -> io::Result<()> {
         let entry = self.entry(serial, reference);
-        self.edit(|lines| lines.push(Line::Entry(entry)))
+        self.edit(|lines| {
+            lines.retain(|line| !line.is(|other| other.serial == entry.serial && other.reference == entry.reference));
+            lines.push(Line::Entry(entry));
+        })
     }
 
-    /// Strikes out an object that was deleted, or that a reset took.
+    /// Strikes out an object that was deleted, or that a reset took; one that a process which lives has in that place by
+    /// now stays.
     pub fn remove(&self, serial: &str, reference: KeyReference) -> io::Result<()> {
         let serial = hex::encode(serial);
-        self.edit(|lines| lines.retain(|line| !line.is(|entry| entry.serial == serial && entry.reference == reference)))
+        let ended = |entry: &Entry| entry.owner == self.owner || !entry.owner.lives();
+        let is_it = |entry: &Entry| entry.serial == serial && entry.reference == reference && ended(entry);
+        self.edit(|lines| lines.retain(|line| !line.is(is_it)))
     }
 
     /// Strikes out all objects of this process on a card whose volatile memory was emptied.
     pub fn emptied(&self, serial: &str) -> io::Result<()> {
         let serial = hex::encode(serial);
         self.edit(|lines| lines.retain(|line| !line.is(|entry| entry.serial == serial && entry.owner == self.owner)))
+    }
+
+    /// Leaves what this process could not have deleted to whoever uses the card next, be it this process.
+    pub fn disown(&self) -> io::Result<()> {
+        let nobody = Owner { started: 0, ..self.owner.clone() };
+        let is_mine = |line: &Line| line.is(|entry| entry.owner == self.owner);
+        if !read(&mut self.open(false)?)?.iter().any(is_mine) {
+            return Ok(());
+        }
+        self.edit(|lines| {
+            for line in lines {
+                if let Line::Entry(entry) = line
+                    && entry.owner == self.owner
+                {
+                    entry.owner = nobody.clone();
+                }
+            }
+        })
     }
 
     /// Objects that processes which are gone left on this card.
@@ -229,6 +253,31 @@ mod tests {
         journal.emptied("0001").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
         assert_eq!(journal.orphans("0001"), [KEY]);
+    }
+
+    #[test]
+    fn a_place_that_was_taken_anew_is_its_new_owners() {
+        let (journal, path) = journal("anew");
+        of_another(&path).add("0001", KEY).unwrap();
+        journal.add("0001", KEY).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+        let third = of_another(&path);
+        assert_eq!(third.orphans("0001"), []);
+        third.remove("0001", KEY).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1, "the process lives");
+        journal.remove("0001", KEY).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 0);
+    }
+
+    #[test]
+    fn what_is_disowned_is_found_by_the_same_process() {
+        let (journal, path) = journal("disowned");
+        assert!(journal.disown().is_err(), "there is no file");
+        of_another(&path).add("0001", KEY).unwrap();
+        journal.add("0001", KeyReference(0x4D02)).unwrap();
+        assert_eq!(journal.orphans("0001"), [KEY]);
+        journal.disown().unwrap();
+        assert_eq!(journal.orphans("0001"), [KEY, KeyReference(0x4D02)]);
     }
 
     #[test]

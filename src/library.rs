@@ -84,11 +84,7 @@ impl Library {
     /// C_Finalize: ends waits, closes all sessions, logs out, lets go of the cards.
     pub fn finalize(&self) {
         self.events.end();
-        for slot in self.registry.slots().unwrap_or_default() {
-            // The card may be gone; its sessions are then closed already.
-            let _ = self.registry.close_all(&slot);
-            slot.let_go(slot.reader().hold());
-        }
+        self.registry.end();
     }
 
     /// C_GetSlotList. `refresh` looks for new readers first (PKCS#11 3.2 section 5.5.1: only the call with a null list may

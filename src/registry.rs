@@ -22,7 +22,36 @@ pub struct Registry {
     readers: Mutex<Vec<Arc<Reader>>>,
     /// In the order of their ids.
     slots: Mutex<Vec<Arc<Slot>>>,
-    sessions: Mutex<HashMap<u64, Arc<Session>>>,
+    sessions: Mutex<Sessions>,
+}
+
+/// Sessions by handle.
+#[derive(Default)]
+struct Sessions {
+    by_handle: HashMap<u64, Arc<Session>>,
+    /// The newest insertion that a session of a slot belongs to, by slot.
+    newest: HashMap<u64, u64>,
+}
+
+impl Sessions {
+    /// Adds a session. The first with a card drops those with an earlier one, which died with it, asked for or not.
+    fn insert(&mut self, session: Arc<Session>) {
+        let (slot, generation) = (session.slot().id(), session.generation());
+        let newest = self.newest.entry(slot).or_insert(generation);
+        if *newest < generation {
+            *newest = generation;
+            self.by_handle.retain(|_, other| other.slot().id() != slot || other.generation() >= generation);
+        }
+        self.by_handle.insert(session.handle(), session);
+    }
+
+    /// Forgets a session, and with the last the memory that they took.
+    fn remove(&mut self, handle: u64) {
+        self.by_handle.remove(&handle);
+        if self.by_handle.is_empty() {
+            self.by_handle = HashMap::new();
+        }
+    }
 }
 
 impl Registry {
@@ -103,14 +132,10 @@ impl Registry {
         let handle = self.common.handles.next();
         let generation = slot.open_session(handle, read_write)?;
         let session = Arc::new(Session::new(handle, Arc::clone(slot), generation, read_write));
-        let mut sessions = self.sessions.lock();
-        // Sessions with an earlier card died with it, asked for or not.
-        sessions.retain(|_, other| other.slot().id() != slot.id() || other.generation() >= generation);
-        sessions.insert(handle, session);
-        drop(sessions);
+        self.sessions.lock().insert(session);
         if !slot.has_session(generation, handle) {
             // C_CloseAllSessions or a removal came in between and has closed it on the slot's side.
-            self.sessions.lock().remove(&handle);
+            self.sessions.lock().remove(handle);
         }
         Ok(handle)
     }
@@ -123,13 +148,13 @@ impl Registry {
 
     /// A session by handle. A session whose card is gone is closed by that.
     fn find(&self, handle: u64) -> Result<Arc<Session>, Error> {
-        let found = self.sessions.lock().get(&handle).cloned();
+        let found = self.sessions.lock().by_handle.get(&handle).cloned();
         let session = found.ok_or(Error::SessionHandleInvalid)?;
         if session.slot().present() == Ok(session.generation()) {
             return Ok(session);
         }
         session.close();
-        self.sessions.lock().remove(&handle);
+        self.sessions.lock().remove(handle);
         Err(Error::SessionHandleInvalid)
     }
 
@@ -138,7 +163,7 @@ impl Registry {
     pub fn close(&self, handle: u64) -> Result<(), Error> {
         let session = self.find(handle)?;
         let result = session.close_once(|| session.slot().close_session(session.generation(), handle));
-        self.sessions.lock().remove(&handle);
+        self.sessions.lock().remove(handle);
         result
     }
 
@@ -146,12 +171,27 @@ impl Registry {
     /// either belongs to the time after or finds itself closed.
     pub fn close_all(&self, slot: &Slot) -> Result<(), Error> {
         let result = slot.present().and_then(|generation| slot.close_all_sessions(generation));
-        let here: Vec<Arc<Session>> =
-            self.sessions.lock().values().filter(|session| session.slot().id() == slot.id()).cloned().collect();
-        for session in here.iter().filter(|session| !slot.has_session(session.generation(), session.handle())) {
-            session.close();
-            self.sessions.lock().remove(&session.handle());
-        }
+        let is_over = |session: &Session| !slot.has_session(session.generation(), session.handle());
+        let over: Vec<Arc<Session>> = self.sessions_of(slot).into_iter().filter(|session| is_over(session)).collect();
+        over.iter().for_each(|session| session.close());
+        let mut sessions = self.sessions.lock();
+        over.iter().for_each(|session| sessions.remove(session.handle()));
         result
+    }
+
+    /// Closes all sessions of all slots and lets go of the cards.
+    pub fn end(&self) {
+        for slot in self.slots.lock().clone() {
+            // The card may be gone; its sessions are then closed already.
+            let _ = self.close_all(&slot);
+            slot.let_go(slot.reader().hold());
+        }
+        // Without a session nothing on a card is this Library's; the next one deletes what is left.
+        let _ = self.common.journal.disown();
+    }
+
+    fn sessions_of(&self, slot: &Slot) -> Vec<Arc<Session>> {
+        let sessions = self.sessions.lock();
+        sessions.by_handle.values().filter(|session| session.slot().id() == slot.id()).cloned().collect()
     }
 }

@@ -90,6 +90,11 @@ impl SessionObjects {
         true
     }
 
+    /// Whether what is said of the card's memory is of the time since so many resets.
+    pub fn is_of(&self, resets: u64) -> bool {
+        self.resets == resets
+    }
+
     fn forget(&mut self, handle: u64) -> Option<SessionObject> {
         let entry = self.objects.remove(&handle)?;
         self.doomed.extend(volatile(&entry.object));

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::operation::appended;
 use crate::card::secret_key::{CipherMode, Direction, SecretKey};
-use crate::card::{Authentication, CardError, Role};
+use crate::card::{Authentication, CardApplication, CardError, Channel, Role};
 use crate::error::Error;
 use crate::mechanism::symmetric::padding;
 use crate::mechanism::{AesMode, Mechanism};
@@ -115,7 +115,11 @@ impl CardCipher {
         let mode = self.chain.as_ref().map_or(CipherMode::Ecb, |iv| CipherMode::Cbc(iv));
         let result = self.slot.with_card(self.generation, |access| {
             let (key, direction) = (&self.key, self.direction);
-            match access.probably(|application, channel| application.cipher(channel, key, direction, mode, blocks)) {
+            let encipher = |application: &mut dyn CardApplication, channel: &mut Channel<'_>| {
+                self.slot.keeps(self.generation, key.storage)?;
+                application.cipher(channel, key, direction, mode, blocks)
+            };
+            match access.probably(encipher) {
                 Err(CardError::SecurityStatus) => {
                     self.slot.lose_login();
                     Err(Error::UserNotLoggedIn)

@@ -22,7 +22,10 @@ impl Slot {
             self.judge_login(generation, role)?;
             self.verify_on(access, generation, role, &pin)?;
             self.remember_login(generation, role, Some(pin))
-        })
+        })?;
+        // What the card refused to delete before; where it refuses again, the next sweep tries.
+        let _ = self.sweep(generation);
+        Ok(())
     }
 
     /// The card said yes. `None` stands for a PIN that was typed on the reader.

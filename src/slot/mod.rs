@@ -252,6 +252,10 @@ impl Slot {
             return Err(Error::UserNotLoggedIn);
         }
         let alone = key.authentication == Authentication::Always && context.is_none();
+        let mut work = |application: &mut dyn CardApplication, channel: &mut Channel<'_>| {
+            self.keeps(generation, key.storage)?;
+            work(application, channel)
+        };
         self.with_card(generation, |access| {
             // Another thread may have used the card meanwhile.
             if alone && !self.follows_login(generation, self.reader.uses())? {

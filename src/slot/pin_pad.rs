@@ -38,7 +38,10 @@ impl Slot {
             self.with_state(generation, TokenState::log_out)?;
             self.log_out_on(access, generation)?;
             Err(reason)
-        })
+        })?;
+        // What the card refused to delete before; where it refuses again, the next sweep tries.
+        let _ = self.sweep(generation);
+        Ok(())
     }
 
     /// C_Login with CKU_CONTEXT_SPECIFIC and a PIN typed on the reader.

@@ -7,6 +7,7 @@ use crate::card::{CardApplication, CardError, KeyReference, Role, Storage};
 use crate::channel::Channel;
 use crate::error::Error;
 use crate::object::Object;
+use crate::token::TokenState;
 
 impl Slot {
     /// What the application can make, and where; costs no card command.
@@ -27,9 +28,11 @@ impl Slot {
         show: impl FnOnce(&str, K, &mut dyn FnMut() -> u64) -> Vec<(u64, Object)>,
     ) -> Result<Vec<u64>, Error> {
         let serial = self.described(generation)?.serial.clone();
-        let (reference, key) = self.with_card(generation, |access| {
+        let (reference, key, resets) = self.with_card(generation, |access| {
             // Selecting the application may have cost the login that a private key takes.
             access.make_certain()?;
+            self.note_resets(generation)?;
+            let resets = self.reader.security().resets();
             if new.private && self.role(generation)? != Some(Role::User) {
                 return Err(Error::UserNotLoggedIn);
             }
@@ -38,7 +41,7 @@ impl Slot {
             let _ = self.common.journal.add(&serial, reference);
             self.reader.touch();
             match access.certainly(|application, channel| make(application, channel, reference)) {
-                Ok(key) => Ok((reference, key)),
+                Ok(key) => Ok((reference, key, resets)),
                 Err(error @ CardError::Channel(_)) => {
                     // It may be there or not: it is deleted with the next sweep.
                     self.with_state(generation, |state| state.session_objects.doom(reference))?;
@@ -51,20 +54,32 @@ impl Slot {
             }
         })?;
         let objects = show(&serial, key, &mut || self.handles().next());
-        self.show_volatile(generation, owner, reference, objects)
+        self.show_volatile(generation, owner, (reference, resets), objects)
+    }
+
+    /// Whether the card still has what it had in its volatile memory; asked inside a transaction, which notices resets.
+    /// After one, the place of a key may be another program's.
+    pub fn keeps(&self, generation: u64, storage: Storage) -> Result<(), CardError> {
+        let resets = self.reader.security().resets();
+        let kept = self.with_state(generation, |state| state.session_objects.is_of(resets)).unwrap_or(false);
+        if storage != Storage::Volatile || kept { Ok(()) } else { Err(CardError::SecurityStatus) }
     }
 
     fn show_volatile(
         &self,
         generation: u64,
         owner: u64,
-        reference: KeyReference,
+        (reference, resets): (KeyReference, u64),
         objects: Vec<(u64, Object)>,
     ) -> Result<Vec<u64>, Error> {
-        let (resets, now) = (self.reader.security().resets(), self.epoch());
+        let now = self.epoch();
         let handles = objects.iter().map(|(handle, _)| *handle).collect();
         let refused = self.with_state(generation, |state| {
             let private = objects.iter().any(|(_, object)| object.is_private());
+            if self.reader.security().resets() != resets {
+                // It is gone already, and in its place may be another program's.
+                return Some(Error::DeviceError);
+            }
             let refusal = match state.sessions.contains_key(&owner) {
                 false => Some(Error::SessionClosed),
                 true if private && state.role(now) != Some(Role::User) => Some(Error::UserNotLoggedIn),
@@ -89,7 +104,9 @@ impl Slot {
     /// What the card refuses to delete is tried again by the next sweep.
     pub fn sweep(&self, generation: u64) -> Result<(), Error> {
         self.note_resets(generation)?;
-        let doomed = self.with_state(generation, |state| state.session_objects.take_doomed())?;
+        let resets = self.reader.security().resets();
+        let (doomed, description) =
+            self.with_state(generation, |state| (state.session_objects.take_doomed(), state.description.clone()))?;
         if doomed.is_empty() {
             return Ok(());
         }
@@ -98,8 +115,13 @@ impl Slot {
             let mut result = Ok(());
             for reference in &doomed {
                 let mut delete = |reference| {
-                    access
-                        .certainly(|application, channel| application.delete_key(channel, reference, Storage::Volatile))
+                    access.certainly(|application, channel| {
+                        // What is in that place since a reset is another program's.
+                        if self.reader.security().resets() != resets {
+                            return Err(CardError::NotFound);
+                        }
+                        application.delete_key(channel, reference, Storage::Volatile)
+                    })
                 };
                 match delete(*reference) {
                     Ok(()) | Err(CardError::NotFound) => left.retain(|other| other != reference),
@@ -108,10 +130,15 @@ impl Slot {
             }
             result
         });
-        self.strike_out(generation, doomed.iter().filter(|reference| !left.contains(reference)));
+        let doom = |state: &mut TokenState| left.iter().for_each(|reference| state.session_objects.doom(*reference));
         // A card that is gone has taken the keys along.
-        let _ = self
-            .with_state(generation, |state| left.iter().for_each(|reference| state.session_objects.doom(*reference)));
+        if self.with_state(generation, doom).is_err() {
+            left.clear();
+        }
+        let gone = doomed.iter().filter(|reference| !left.contains(reference));
+        if let Some(description) = description {
+            gone.for_each(|reference| drop(self.common.journal.remove(&description.serial, *reference)));
+        }
         result.map_err(|error| if error == Error::DeviceRemoved { error } else { Error::DeviceError })
     }
 
@@ -139,13 +166,6 @@ impl Slot {
             let _ = self.common.journal.emptied(&description.serial);
         }
         Ok(())
-    }
-
-    fn strike_out<'r>(&self, generation: u64, gone: impl Iterator<Item = &'r KeyReference>) {
-        let Ok(description) = self.described(generation) else { return };
-        for reference in gone {
-            let _ = self.common.journal.remove(&description.serial, *reference);
-        }
     }
 }
 

@@ -16,6 +16,7 @@ mod signature;
 mod two_call;
 
 mod attributes;
+mod closing;
 mod ejection;
 mod exports;
 mod fork;

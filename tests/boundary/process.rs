@@ -15,6 +15,19 @@ pub const MEASURED: &str = "measured: ";
 /// A case that takes longer hangs.
 const LONGEST: Duration = Duration::from_secs(180);
 
+/// Rounds of a race, unless `ROUNDS` in the environment names another number.
+const ROUNDS: usize = 300;
+
+/// How many rounds of a race to run.
+pub fn rounds() -> usize {
+    std::env::var("ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().expect("ROUNDS is a number"))
+}
+
+/// How long a case may take.
+fn longest() -> Duration {
+    LONGEST * u32::try_from(rounds().div_ceil(ROUNDS)).unwrap()
+}
+
 /// Tests whose bodies run in processes of their own.
 macro_rules! cases {
     ($($(#[$attribute:meta])* fn $name:ident() $body:block)*) => {
@@ -65,7 +78,7 @@ pub fn outcome(path: &str, module: &Path, body: fn()) -> Ending {
         .stdout(output.try_clone().unwrap())
         .stderr(output);
     let mut child = command.spawn().unwrap();
-    let outcome = wait(&mut child, LONGEST);
+    let outcome = wait(&mut child, longest());
     let text = String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()).into_owned();
     let _ = std::fs::remove_file(&log);
     match outcome {
@@ -77,7 +90,7 @@ pub fn outcome(path: &str, module: &Path, body: fn()) -> Ending {
         }
         Some(status) if status.success() => Ending::Failed(format!("{name} did not run:\n{text}")),
         Some(status) => Ending::Failed(format!("{name} {}:\n{text}", ending(status))),
-        None => Ending::Failed(format!("{name} still ran after {LONGEST:?}:\n{text}")),
+        None => Ending::Failed(format!("{name} still ran after {:?}:\n{text}", longest())),
     }
 }
 

@@ -7,7 +7,9 @@ pub mod setting;
 
 mod card_ciphers;
 mod closing;
+mod closing_faults;
 mod closing_races;
+mod closing_scale;
 mod context_login;
 mod ejection;
 mod faults;
