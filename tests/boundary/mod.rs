@@ -30,6 +30,7 @@ mod order;
 mod outputs;
 mod readers;
 mod reload;
+mod session_rules;
 mod slot_events;
 mod structures;
 mod templates;

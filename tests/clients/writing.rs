@@ -1,8 +1,9 @@
 //! Writing to a MyEID card over the real pcscd: OpenSC's programs make, read and delete, and a process that is killed
 //! leaves no key of a session behind.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cardea_harness::bench::Bench;
@@ -11,8 +12,8 @@ use cardea_harness::provision::Authority;
 use cardea_harness::reader::VirtualReader;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::Attribute;
-use cryptoki::session::UserType;
+use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 
 use super::child::is_child;
@@ -134,4 +135,80 @@ fn a_process_that_is_killed_leaves_no_key_longer_than_until_the_next_use() {
     }
     assert_eq!(chip.key_files(), lasting);
     println!("{met} of {KILLED} processes left keys that the next one deleted");
+}
+
+/// The function that runs in this process, where several may.
+const PART: &str = "CARDEA_TEST_PART";
+const OF_TWO: &str = "clients::writing::a_key_of_one_process_is_invisible_to_another_and_untouched_by_it";
+
+/// An AES key for this session, which stays in the card.
+fn own_key(pkcs11: &Pkcs11, label: &str) -> (Session, ObjectHandle) {
+    let slot = pkcs11.get_slots_with_token().unwrap()[0];
+    let session = pkcs11.open_rw_session(slot).unwrap();
+    session.login(UserType::User, Some(&AuthPin::new(PIN.into()))).unwrap();
+    let wish = [
+        Attribute::ValueLen(16.into()),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Token(false),
+        Attribute::Label(label.into()),
+    ];
+    let key = session.generate_key(&Mechanism::AesKeyGen, &wish).unwrap();
+    (session, key)
+}
+
+/// Makes a key, sees no other's, and waits for a line before each thing that it does with it.
+fn one_of_two(part: &str) {
+    let wait = || assert!(std::io::stdin().read_line(&mut String::new()).unwrap() > 0);
+    let pkcs11 = Pkcs11::new(module::path()).unwrap();
+    pkcs11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
+    let (session, key) = own_key(&pkcs11, part);
+    let found = session.find_objects(&[Attribute::Token(false), Attribute::Class(ObjectClass::SECRET_KEY)]).unwrap();
+    assert_eq!(found, [key], "only its own");
+    assert_eq!(session.encrypt(&Mechanism::AesEcb, key, &[7; 16]).unwrap().len(), 16);
+    wait();
+    session.close().unwrap();
+    wait();
+    pkcs11.finalize().unwrap();
+}
+
+fn part(bench: &Bench, part: &str) -> Child {
+    let mut child = command(bench, std::env::current_exe().unwrap());
+    child.args([OF_TWO, "--exact", "--nocapture", "--test-threads=1"]).env("CARDEA_TEST_CHILD", "1").env(PART, part);
+    child.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
+}
+
+fn await_keys(chip: &MyEidProbe, count: usize) -> Vec<u16> {
+    let begun = Instant::now();
+    while chip.volatile_files().len() != count {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{count} expected: {:04X?}", chip.volatile_files());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    chip.volatile_files()
+}
+
+#[test]
+fn a_key_of_one_process_is_invisible_to_another_and_untouched_by_it() {
+    if is_child() {
+        return one_of_two(&std::env::var(PART).unwrap());
+    }
+    let (bench, chip) = bench();
+    let journal = || std::fs::read_to_string(bench.directory().join("cardea/volatile-objects")).unwrap_or_default();
+    let go_on = |child: &mut Child| child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+    let mut first = part(&bench, "first");
+    let of_first = await_keys(&chip, 1);
+    let mut second = part(&bench, "second");
+    let of_both = await_keys(&chip, 2);
+    assert!(of_both.contains(&of_first[0]), "the first's entry in the journal is no orphan: {of_both:04X?}");
+    go_on(&mut second);
+    assert_eq!(await_keys(&chip, 1), of_first, "the second deletes its own");
+    assert!(journal().lines().count() == 1 && journal().contains(&first.id().to_string()), "{}", journal());
+    go_on(&mut second);
+    assert!(second.wait().unwrap().success());
+    assert_eq!(chip.volatile_files(), of_first, "and its end is not the first's");
+    go_on(&mut first);
+    await_keys(&chip, 0);
+    go_on(&mut first);
+    assert!(first.wait().unwrap().success());
+    assert_eq!(journal(), "");
 }

@@ -188,6 +188,33 @@ fn a_running_signature_finishes_when_its_session_closes() {
 }
 
 #[test]
+fn closing_returns_at_once_while_another_session_signs() {
+    let setting = Setting::elliptic();
+    let (keeper, idle) = (setting.logged_in(), setting.open());
+    let key = private(&keeper, AUTHENTICATION).unwrap();
+    setting.fault(Fault::on(GENERAL_AUTHENTICATE, Action::Delay(Duration::from_millis(500))));
+    sign::init(&keeper, Mechanism::Ecdsa, key).unwrap();
+    thread::scope(|scope| {
+        let signing = scope.spawn(|| sign::sign(&keeper, DIGEST, Some(64)).map(bytes));
+        while setting.reader.virtual_reader().pending_faults() > 0 {
+            thread::yield_now();
+        }
+        setting.library.close_session(idle.handle()).unwrap();
+        assert!(!signing.is_finished(), "closing has waited for the card");
+        assert!(signing.join().unwrap().is_ok());
+    });
+}
+
+#[test]
+fn a_card_pulled_while_its_session_closes_is_told_and_the_session_is_closed() {
+    let setting = Setting::elliptic();
+    let session = setting.logged_in();
+    setting.fault(Fault::at(1, Action::RemoveCard));
+    assert_eq!(setting.library.close_session(session.handle()), Err(Error::DeviceRemoved));
+    assert_eq!(setting.library.close_session(session.handle()), Err(Error::SessionHandleInvalid));
+}
+
+#[test]
 fn the_end_of_the_library_logs_out_and_lets_go_of_the_card() {
     let setting = Setting::elliptic();
     setting.logged_in();
