@@ -197,10 +197,18 @@ impl Session {
         })?
     }
 
-    /// A key that this session may use, for the functions whose errors speak of keys.
+    /// A key that this session may use, for the functions whose errors speak of keys. After a login that the card has
+    /// dropped, which the caller cannot know of, its handles are good again after the next.
     fn key(&self, handle: u64) -> Result<Arc<Object>, Error> {
-        self.object(handle)
-            .map_err(|error| if error == Error::ObjectHandleInvalid { Error::KeyHandleInvalid } else { error })
+        self.object(handle).map_err(|error| match error {
+            Error::ObjectHandleInvalid if self.was_lost(handle) => Error::UserNotLoggedIn,
+            Error::ObjectHandleInvalid => Error::KeyHandleInvalid,
+            error => error,
+        })
+    }
+
+    fn was_lost(&self, handle: u64) -> bool {
+        self.slot.with_state(self.generation, |state| state.was_lost(handle)).unwrap_or(false)
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Login {
     /// Nobody.
     #[default]
     Public,
+    /// Nobody, because the card has dropped the user's login: by a reset, or by another program's selection.
+    Lost,
     /// The normal user.
     User {
         /// Security epoch of the verification.

@@ -86,8 +86,12 @@ impl TokenState {
     /// session objects with it.
     pub fn role(&mut self, now: u64) -> Option<Role> {
         let role = self.login.role(now);
-        if role.is_none() && !matches!(self.login, Login::Public) {
+        if role.is_none() && !matches!(self.login, Login::Public | Login::Lost) {
+            let was_user = matches!(self.login, Login::User { .. });
             self.log_out();
+            if was_user {
+                self.login = Login::Lost;
+            }
         }
         role
     }
@@ -113,6 +117,12 @@ impl TokenState {
         let token = self.objects.as_ref().and_then(|objects| objects.find(handle));
         let object = token.or_else(|| self.session_objects.find(handle))?;
         self.shows(object, role).then(|| Arc::clone(object))
+    }
+
+    /// Whether a private token object is hidden for no other reason than that the card has dropped the user's login.
+    pub fn was_lost(&self, handle: u64) -> bool {
+        matches!(self.login, Login::Lost)
+            && self.objects.as_ref().and_then(|objects| objects.find(handle)).is_some_and(|object| object.is_private())
     }
 
     /// Whether an object is visible under this login.

@@ -1,6 +1,7 @@
 //! A desk: a private pcscd, one reader with a provisioned card, and the module loaded into this process.
 
 use std::ptr;
+use std::sync::{Mutex, MutexGuard};
 
 use cardea_harness::bench::Bench;
 use cardea_harness::piv::{PivCard, PivOptions};
@@ -21,7 +22,7 @@ const CHAINED: u8 = 0x10;
 pub struct Desk {
     pub module: Module,
     pub reader: VirtualReader,
-    bench: Bench,
+    bench: Mutex<Bench>,
 }
 
 impl Desk {
@@ -45,12 +46,12 @@ impl Desk {
     pub fn beside(bench: Bench, reader: VirtualReader) -> Self {
         // SAFETY: no thread of this process reads the environment at this time: the bench's only serve sockets.
         unsafe { std::env::set_var("PCSCLITE_CSOCK_NAME", bench.socket_path()) };
-        Self { module: Module::load(), reader, bench }
+        Self { module: Module::load(), reader, bench: Mutex::new(bench) }
     }
 
     /// The private pcscd.
-    pub fn bench(&self) -> &Bench {
-        &self.bench
+    pub fn bench(&self) -> MutexGuard<'_, Bench> {
+        self.bench.lock().unwrap()
     }
 
     /// A card with P-256 everywhere.

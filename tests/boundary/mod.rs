@@ -29,6 +29,7 @@ mod mechanisms;
 mod order;
 mod outputs;
 mod readers;
+mod recovery;
 mod reload;
 mod session_rules;
 mod slot_events;

@@ -4,7 +4,7 @@
 //! selected. The first logout of a card has another, because cards exist that overlook what it says.
 
 mod speed;
-mod steps;
+pub mod steps;
 mod table;
 
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::module;
 use steps::{MODULE, Step};
 
 /// Debian's OpenSC 0.23, for comparison.
-const OPENSC: &str = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so";
+pub const OPENSC: &str = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so";
 
 /// Runs the steps with the module at `path` in a process of its own.
 fn measure<F: Fn()>(case: F, station: &Station, path: &Path) -> Vec<Step> {

@@ -15,7 +15,7 @@ use crate::clients::openssl::OpenSsl;
 use crate::clients::station::Card;
 
 /// Names the module to measure, in the child.
-pub(super) const MODULE: &str = "CARDEA_MEASURED_MODULE";
+pub const MODULE: &str = "CARDEA_MEASURED_MODULE";
 /// What a line with a step begins with.
 const MARK: &str = "step\t";
 
@@ -61,11 +61,11 @@ fn step<T>(name: &str, body: impl FnOnce() -> Result<T, Error>) -> Option<T> {
 }
 
 /// The module to measure, loaded.
-pub(super) fn load() -> Pkcs11 {
+pub fn load() -> Pkcs11 {
     Pkcs11::new(PathBuf::from(std::env::var_os(MODULE).unwrap())).unwrap()
 }
 
-pub(super) fn pin() -> AuthPin {
+pub fn pin() -> AuthPin {
     AuthPin::new(std::env::var("CARDEA_PIN").unwrap().into())
 }
 

@@ -17,6 +17,7 @@ mod p11tool;
 mod pkcs11_tool;
 pub mod program;
 mod python;
+mod sharing;
 pub mod station;
 mod trace;
 mod web;

@@ -10,6 +10,7 @@ use cardea_harness::openpgp::{OPENPGP_AID, OpenPgpCard, OpenPgpLayout, OpenPgpOp
 use cardea_harness::piv::{PivCard, PivOptions};
 use cardea_harness::provision::{Authority, Chuid, Layout, Provisioned, provision};
 use cardea_harness::reader::VirtualReader;
+use cardea_harness::several::PivAndOpenPgpCard;
 
 use super::program::{Run, run};
 use crate::module;
@@ -104,6 +105,16 @@ impl Station {
         let mut inserted = PivCard::new(options);
         let provisioned = provision(&mut inserted, layout, &Authority::default());
         Self::with_card(Box::new(inserted), provisioned)
+    }
+
+    /// A bench with a card that has PIV, P-256 everywhere, and OpenPGP with Ed25519; both have the same PIN.
+    pub fn with_piv_and_openpgp() -> Self {
+        let mut inserted = PivAndOpenPgpCard::new(PivOptions::extended(), OpenPgpOptions::default());
+        let provisioned = provision(&mut inserted, &Layout::elliptic(), &Authority::default());
+        let openpgp = provision_openpgp(&mut inserted, &OpenPgpLayout::modern(), &Authority::default());
+        let station = Self::with_card(Box::new(inserted), provisioned);
+        openpgp.write_pem(station.directory()).unwrap();
+        station
     }
 
     fn with_card(card: Box<dyn VirtualCard>, provisioned: Provisioned) -> Self {

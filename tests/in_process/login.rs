@@ -9,8 +9,9 @@ use cardea_harness::reader::{Action, Event, Fault};
 use cardea_pkcs11::card::driver::DRIVERS;
 use cardea_pkcs11::configuration::Configuration;
 use cardea_pkcs11::error::Error;
+use cardea_pkcs11::mechanism::Mechanism;
 
-use super::keys::{AUTHENTICATION, ecdsa, private};
+use super::keys::{AUTHENTICATION, CARD_AUTHENTICATION, DIGEST, ecdsa, private, signature};
 use super::setting::{CONTEXT, FULL, GENERAL_AUTHENTICATE, SELECT, SO, Setting, USER, VERIFY, pin};
 
 const RW_PUBLIC: u64 = 2;
@@ -196,6 +197,24 @@ fn a_login_that_the_card_lost_is_found_out_and_not_repeated() {
     assert_eq!(private(&session, AUTHENTICATION), None);
     session.login(USER, pin(PIN)).unwrap();
     assert!(ecdsa(&session, AUTHENTICATION).is_ok());
+}
+
+#[test]
+fn after_a_lost_login_a_key_wants_the_pin_and_after_a_logout_it_is_none() {
+    let setting = Setting::elliptic();
+    let session = setting.logged_in();
+    let key = private(&session, AUTHENTICATION).unwrap();
+    let sign = || signature(&session, Mechanism::Ecdsa, key, DIGEST).map(drop);
+    sign().unwrap();
+    setting.another_selects_its_application();
+    // The loss is found out by an operation that wants no PIN.
+    ecdsa(&session, CARD_AUTHENTICATION).unwrap();
+    assert_eq!(session.info().unwrap().state, RW_PUBLIC);
+    assert_eq!(sign(), Err(Error::UserNotLoggedIn));
+    session.login(USER, pin(PIN)).unwrap();
+    sign().unwrap();
+    session.logout().unwrap();
+    assert_eq!(sign(), Err(Error::KeyHandleInvalid));
 }
 
 #[test]

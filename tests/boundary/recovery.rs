@@ -1,0 +1,273 @@
+//! What may happen to a card while a program uses it, and when: each event at each moment under a real pcscd, and after
+//! each everything works again without C_Initialize. At every single command: `tests/in_process/removal.rs`.
+
+use std::ptr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cardea_harness::bench::{Bench, Client};
+use cardea_harness::piv::DUMMY_AID;
+use cardea_harness::provision::PIN;
+use cardea_harness::reader::{Action, Fault, Properties, VirtualReader};
+use cryptoki_sys::*;
+
+use super::cryptoki::{attribute, plain};
+use super::desk::{Desk, GENERAL_AUTHENTICATE};
+
+/// What the reader is called, and what PC/SC makes of it.
+const READER: &str = "Recovery Reader";
+const PCSC_NAME: &str = "Recovery Reader 00 00";
+/// Identifier of 9A.
+const AUTHENTICATION: u8 = 1;
+/// How long the command takes during which an event happens.
+const MIDDLE: Duration = Duration::from_millis(300);
+/// How long a command may take to reach the card.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// INS of GET DATA, and of VERIFY.
+const GET_DATA: u8 = 0xCB;
+const VERIFY: u8 = 0x20;
+
+/// One thing that happens to the card; it is over when `happen` returns.
+struct Event {
+    name: &'static str,
+    happen: fn(&Desk),
+    /// The sessions with the card end by it.
+    ends_sessions: bool,
+}
+
+const EVENTS: [Event; 6] = [
+    Event { name: "a reset by another program", happen: reset, ends_sessions: false },
+    Event { name: "a selection by another program", happen: select_another, ends_sessions: false },
+    Event { name: "the card removed and put back", happen: reinsert, ends_sessions: true },
+    Event { name: "another card inserted", happen: exchange, ends_sessions: true },
+    Event { name: "the reader unplugged and back", happen: replug, ends_sessions: true },
+    Event { name: "pcscd restarted", happen: restart, ends_sessions: true },
+];
+
+/// What a program is doing meanwhile.
+struct Moment {
+    name: &'static str,
+    /// The instruction of the command in whose middle the event happens, where there is a command.
+    instruction: Option<u8>,
+    logged_in: bool,
+    act: fn(&Desk, CK_SESSION_HANDLE, &Event) -> CK_RV,
+}
+
+const MOMENTS: [Moment; 6] = [
+    Moment { name: "idle", instruction: None, logged_in: true, act: |_, _, _| CKR_OK },
+    Moment { name: "find", instruction: Some(GET_DATA), logged_in: false, act: find },
+    Moment { name: "login", instruction: Some(VERIFY), logged_in: false, act: |desk, session, _| login(desk, session) },
+    Moment {
+        name: "sign",
+        instruction: Some(GENERAL_AUTHENTICATE),
+        logged_in: true,
+        act: |desk, session, _| sign(desk, session),
+    },
+    Moment { name: "close", instruction: Some(VERIFY), logged_in: true, act: close },
+    Moment { name: "wait", instruction: None, logged_in: true, act: wait },
+];
+
+fn find(desk: &Desk, session: CK_SESSION_HANDLE, _: &Event) -> CK_RV {
+    let (mut found, mut count) = ([0; 50], 0);
+    let rv = call!(desk.module, C_FindObjectsInit, session, ptr::null_mut(), 0);
+    if rv != CKR_OK {
+        return rv;
+    }
+    let rv = call!(desk.module, C_FindObjects, session, found.as_mut_ptr(), 50, &raw mut count);
+    let end = call!(desk.module, C_FindObjectsFinal, session);
+    if rv == CKR_OK { end } else { rv }
+}
+
+fn login(desk: &Desk, session: CK_SESSION_HANDLE) -> CK_RV {
+    call!(desk.module, C_Login, session, CKU_USER, PIN.as_ptr().cast_mut(), PIN.len() as CK_ULONG)
+}
+
+fn sign(desk: &Desk, session: CK_SESSION_HANDLE) -> CK_RV {
+    let class = CKO_PRIVATE_KEY.to_ne_bytes();
+    let template = [attribute(CKA_CLASS, &class), attribute(CKA_ID, &[AUTHENTICATION])];
+    let (mut key, mut count) = (0, 0);
+    let rv = call!(desk.module, C_FindObjectsInit, session, template.as_ptr().cast_mut(), 2);
+    if rv != CKR_OK {
+        return rv;
+    }
+    let rv = call!(desk.module, C_FindObjects, session, &raw mut key, 1, &raw mut count);
+    call!(desk.module, C_FindObjectsFinal, session);
+    match rv {
+        CKR_OK if count == 0 => return CKR_USER_NOT_LOGGED_IN,
+        CKR_OK => {}
+        rv => return rv,
+    }
+    let (mut hash, mut signature, mut length) = ([7; 32], [0; 64], 64);
+    match call!(desk.module, C_SignInit, session, &mut plain(CKM_ECDSA), key) {
+        CKR_OK => call!(desk.module, C_Sign, session, hash.as_mut_ptr(), 32, signature.as_mut_ptr(), &raw mut length),
+        rv => rv,
+    }
+}
+
+fn close(desk: &Desk, session: CK_SESSION_HANDLE, _: &Event) -> CK_RV {
+    call!(desk.module, C_CloseSession, session)
+}
+
+/// C_WaitForSlotEvent; where cards neither come nor go, without waiting.
+fn wait(desk: &Desk, _: CK_SESSION_HANDLE, event: &Event) -> CK_RV {
+    let flags = if event.ends_sessions { 0 } else { CKF_DONT_BLOCK };
+    match call!(desk.module, C_WaitForSlotEvent, flags, &mut 0, ptr::null_mut()) {
+        CKR_NO_EVENT if !event.ends_sessions => CKR_OK,
+        rv => rv,
+    }
+}
+
+fn another(desk: &Desk) -> Client {
+    desk.bench().another_program()
+}
+
+fn reset(desk: &Desk) {
+    let mut other = another(desk);
+    other.must(&format!("connect shared {PCSC_NAME}"));
+    other.must("reconnect reset");
+    other.must("disconnect leave");
+}
+
+fn select_another(desk: &Desk) {
+    let mut other = another(desk);
+    other.must(&format!("connect shared {PCSC_NAME}"));
+    other.must("begin");
+    let select = [&[0x00, 0xA4, 0x04, 0x00, DUMMY_AID.len() as u8][..], &DUMMY_AID].concat();
+    assert!(other.must(&format!("transmit {}", hex::encode_upper(select))).ends_with("9000"));
+    other.must("end");
+    other.must("disconnect leave");
+}
+
+/// Pulls the card and does `back` when pcscd has taken note, which it does later than clients see an empty reader where a
+/// command met the removal first.
+fn pulled(desk: &Desk, back: impl FnOnce(&VirtualReader)) {
+    let removals = || desk.bench().pcscd_log().matches("Card Removed").count();
+    let (before, deadline) = (removals(), Instant::now() + PATIENCE);
+    desk.reader.remove();
+    while removals() == before {
+        assert!(Instant::now() < deadline, "pcscd sees no removal");
+        thread::sleep(Duration::from_millis(2));
+    }
+    back(&desk.reader);
+    another(desk).must(&format!("await present {PCSC_NAME}"));
+}
+
+fn reinsert(desk: &Desk) {
+    pulled(desk, |reader| assert!(reader.reinsert()));
+}
+
+fn exchange(desk: &Desk) {
+    let card = Desk::card();
+    pulled(desk, |reader| reader.insert(card));
+}
+
+fn replug(desk: &Desk) {
+    let mut other = another(desk);
+    desk.reader.unplug();
+    other.must(&format!("await unknown {PCSC_NAME}"));
+    desk.reader.plug();
+    other.must(&format!("await present {PCSC_NAME}"));
+}
+
+fn restart(desk: &Desk) {
+    desk.bench().restart_pcscd();
+}
+
+/// All that a program wants of a token, from the start; a login that the card lost in silence is found out once.
+fn everything_works(desk: &Desk, after: &str) {
+    let session = desk.session();
+    let rv = login(desk, session);
+    assert!([CKR_OK, CKR_USER_ALREADY_LOGGED_IN].contains(&rv), "C_Login after {after}: {rv:#x}");
+    let mut rv = sign(desk, session);
+    if rv == CKR_USER_NOT_LOGGED_IN {
+        assert_eq!(login(desk, session), CKR_OK, "the second login after {after}");
+        rv = sign(desk, session);
+    }
+    assert_eq!(rv, CKR_OK, "C_Sign after {after}");
+    ok!(desk.module, C_CloseAllSessions, desk.slot());
+}
+
+/// What a call may say that an event disturbed.
+fn is_fitting(rv: CK_RV, event: &Event) -> bool {
+    match rv {
+        CKR_OK | CKR_USER_NOT_LOGGED_IN | CKR_DEVICE_ERROR => true,
+        CKR_DEVICE_REMOVED | CKR_SESSION_HANDLE_INVALID | CKR_TOKEN_NOT_PRESENT => event.ends_sessions,
+        // C_WaitForSlotEvent has no other word for a service that ends.
+        CKR_FUNCTION_FAILED => event.name == "pcscd restarted",
+        _ => false,
+    }
+}
+
+/// One cell of the matrix.
+fn happens(desk: &Desk, event: &Event, moment: &Moment) {
+    let name = format!("{} during {}", event.name, moment.name);
+    reinsert(desk);
+    let session = desk.session();
+    if moment.logged_in {
+        desk.log_in(session);
+        assert_eq!(sign(desk, session), CKR_OK, "before {name}");
+    }
+    while call!(desk.module, C_WaitForSlotEvent, CKF_DONT_BLOCK, &mut 0, ptr::null_mut()) == CKR_OK {}
+    if let Some(instruction) = moment.instruction {
+        desk.reader.fault(Fault::on(instruction, Action::Delay(MIDDLE)));
+    }
+    let rv = thread::scope(|scope| {
+        let act = scope.spawn(|| (moment.act)(desk, session, event));
+        let deadline = Instant::now() + PATIENCE;
+        while desk.reader.pending_faults() > 0 {
+            assert!(Instant::now() < deadline, "{name}: no command");
+            thread::yield_now();
+        }
+        (event.happen)(desk);
+        act.join().unwrap()
+    });
+    assert!(is_fitting(rv, event), "{name}: {rv:#x}");
+    let info = call!(desk.module, C_GetSessionInfo, session, &mut CK_SESSION_INFO::default());
+    if moment.name == "close" {
+        assert_eq!(info, CKR_SESSION_HANDLE_INVALID, "{name}: the session is closed");
+    } else if event.ends_sessions {
+        assert!([CKR_SESSION_HANDLE_INVALID, CKR_DEVICE_REMOVED].contains(&info), "{name}: {info:#x}");
+    } else {
+        assert_eq!(info, CKR_OK, "{name}: the session stands");
+        assert_eq!(sign(desk, session), CKR_USER_NOT_LOGGED_IN, "{name}: the login is gone");
+    }
+    everything_works(desk, &name);
+}
+
+/// All moments for one event, each with the same pcscd and library.
+fn whenever(event: &Event) {
+    let reader = VirtualReader::new(Properties { interrupts: true, ..Properties::default() });
+    reader.insert(Desk::card());
+    let desk = Desk::beside(Bench::start(vec![(READER, reader.clone())]), reader);
+    desk.initialize();
+    for moment in &MOMENTS {
+        happens(&desk, event, moment);
+    }
+    desk.finalize();
+}
+
+cases! {
+    fn a_reset_by_another_program_at_any_moment_costs_the_login_and_no_session() {
+        whenever(&EVENTS[0]);
+    }
+
+    fn a_selection_by_another_program_at_any_moment_costs_the_login_and_no_session() {
+        whenever(&EVENTS[1]);
+    }
+
+    fn a_card_removed_and_put_back_at_any_moment_works_again() {
+        whenever(&EVENTS[2]);
+    }
+
+    fn another_card_at_any_moment_works_from_the_start() {
+        whenever(&EVENTS[3]);
+    }
+
+    fn a_reader_unplugged_and_back_at_any_moment_works_again() {
+        whenever(&EVENTS[4]);
+    }
+
+    fn a_restart_of_pcscd_at_any_moment_needs_no_initialization() {
+        whenever(&EVENTS[5]);
+    }
+}
