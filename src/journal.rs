@@ -220,11 +220,36 @@ mod tests {
 
     const KEY: KeyReference = KeyReference(0x4D01);
 
-    fn journal(name: &str) -> (Journal, PathBuf) {
+    /// The journal's file, which goes with its folder.
+    struct Place(PathBuf);
+
+    impl std::ops::Deref for Place {
+        type Target = Path;
+
+        fn deref(&self) -> &Path {
+            &self.0
+        }
+    }
+
+    impl AsRef<Path> for Place {
+        fn as_ref(&self) -> &Path {
+            &self.0
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            if let Some(folder) = self.0.parent().and_then(Path::parent) {
+                let _ = fs::remove_dir_all(folder);
+            }
+        }
+    }
+
+    fn journal(name: &str) -> (Journal, Place) {
         let folder = std::env::temp_dir().join(format!("cardea-journal-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         let path = folder.join("state/volatile-objects");
-        (Journal::at(path.clone()), path)
+        (Journal::at(path.clone()), Place(path))
     }
 
     /// The journal as a process sees it that started when this one did not.
