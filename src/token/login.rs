@@ -35,11 +35,12 @@ pub enum Login {
 }
 
 impl Login {
-    /// Who is logged in while the card's security epoch is `now`.
+    /// Who is logged in while the card's security epoch is `now`. Epochs only grow: a login that is newer than what the
+    /// caller has seen was made by another thread meanwhile, and stands.
     pub fn role(&self, now: u64) -> Option<Role> {
         match self {
-            Self::User { epoch, .. } if *epoch == now => Some(Role::User),
-            Self::SecurityOfficer { epoch, .. } if *epoch == now => Some(Role::SecurityOfficer),
+            Self::User { epoch, .. } if *epoch >= now => Some(Role::User),
+            Self::SecurityOfficer { epoch, .. } if *epoch >= now => Some(Role::SecurityOfficer),
             _ => None,
         }
     }
@@ -108,5 +109,16 @@ impl SessionState {
             Self::ReadWriteUser => 3,
             Self::ReadWriteSecurityOfficer => 4,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_void_for_later_epochs_and_not_for_who_looked_before_it() {
+        let login = Login::User { epoch: 5, uses: 0 };
+        assert_eq!([4, 5, 6].map(|now| login.role(now)), [Some(Role::User), Some(Role::User), None]);
     }
 }
