@@ -66,7 +66,9 @@ impl Slot {
         let set = self.objects(generation)?;
         let deleted = match set.source(handle).ok_or(Error::ObjectHandleInvalid)? {
             Source::Module => return Err(Error::ActionProhibited),
-            Source::PublicHalf(_) | Source::Parted => Ok(()),
+            Source::Parted => Ok(()),
+            // Whoever may not destroy the private key may not destroy this.
+            Source::PublicHalf(_) => self.write(generation, |_| Ok(())),
             Source::Own(card) => self.write(generation, |writer| {
                 let deleted = writer.run(&mut |application, channel| match &card {
                     CardObject::PrivateKey(key) => application.delete_key(channel, key.reference, Storage::Token),
