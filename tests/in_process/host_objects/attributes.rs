@@ -136,7 +136,7 @@ fn token_objects_are_not_changed() {
     let key = public(&session, CARD_AUTHENTICATION);
     assert_eq!(set(&session, key, CKA_LABEL, b"other"), Err(Error::ActionProhibited));
     assert_eq!(set(&read_only, key, CKA_LABEL, b"other"), Err(Error::SessionReadOnly));
-    assert_eq!(objects::destroy(&session, key), Err(Error::ActionProhibited));
+    assert_eq!(objects::destroy(&session, key), Err(Error::UserNotLoggedIn));
     assert_eq!(objects::destroy(&read_only, key), Err(Error::SessionReadOnly));
     assert_eq!(objects::copy(&session, key, template(&[])), Err(Error::ActionProhibited));
 }

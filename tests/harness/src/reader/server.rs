@@ -105,7 +105,7 @@ fn answer(reader: &VirtualReader, request: &Request) -> Response {
     let result = match request {
         Request::Power(action) => reader.power(*action),
         Request::Transmit { command, .. } => reader.transmit(command),
-        Request::Presence => reader.presence().map(|()| Vec::new()),
+        Request::Presence => reader.told_presence().map(|()| Vec::new()),
         Request::Control { code, capacity, data } => reader.control(*code, data, *capacity as usize),
         Request::Capability { tag } => reader.attribute(*tag),
         Request::SetCapability { .. } => return Response::failure(IFD_ERROR_SET_FAILURE),
@@ -138,6 +138,19 @@ fn await_movement(reader: &Weak<Reader>, connections: &Connections, seen: u32, t
 }
 
 impl VirtualReader {
+    /// A card that was away is told as away once, even if one is back by then: pcscd would take it for the same, with
+    /// power.
+    fn told_presence(&self) -> Result<(), Failure> {
+        let mut state = self.state();
+        let untold = std::mem::take(&mut state.absence_untold);
+        if untold && state.seated && state.plugged {
+            state.tenure += 1;
+            self.0.changed.notify_all();
+            return Err(Failure::NoCard);
+        }
+        state.presence()
+    }
+
     fn attach(&self) {
         self.state().attached += 1;
         self.0.changed.notify_all();

@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) busy: bool,
     /// Changes with every movement of a card or of the reader.
     pub(super) tenure: u32,
+    /// A card left, and the driver was not told of it yet.
+    pub(super) absence_untold: bool,
     pub(super) attached: usize,
     pub(super) latency: Duration,
     pub(super) properties: Properties,
@@ -56,6 +58,7 @@ impl State {
             plugged: true,
             busy: false,
             tenure: 0,
+            absence_untold: false,
             attached: 0,
             latency: Duration::ZERO,
             properties,
@@ -81,6 +84,7 @@ impl State {
         self.cut_power();
         self.seated = false;
         self.tenure += 1;
+        self.absence_untold = true;
         self.log.record(Event::Removed);
     }
 
