@@ -68,7 +68,13 @@ struct Tally {
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} right signatures, {} failures {:?}", self.signatures, self.failures.len(), self.failures)
+        write!(
+            formatter,
+            "{} right signatures, failures of {} kinds {:?}",
+            self.signatures,
+            self.failures.len(),
+            self.failures
+        )
     }
 }
 
