@@ -28,6 +28,7 @@ mod private_keys;
 mod removal;
 mod session_objects;
 mod sessions;
+mod several_applications;
 mod slot_events;
 mod transcripts;
 mod unknown_cards;

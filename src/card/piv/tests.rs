@@ -248,8 +248,11 @@ fn attestations_are_certificates_of_generated_keys_and_are_made_when_read() {
 }
 
 fn attested(objects: &[CardObject]) -> Vec<&Attestation> {
-    let attestation = |object| if let &CardObject::Attestation(ref found) = object { Some(found) } else { None };
-    objects.iter().filter_map(attestation).collect()
+    let found = objects.iter().map(|object| match object {
+        CardObject::Attestation(found) => Some(found),
+        _ => None,
+    });
+    found.flatten().collect()
 }
 
 #[test]
