@@ -252,7 +252,7 @@ fn token_objects_need_a_session_that_writes_a_login_and_a_token_that_can() {
     let session = setting.open();
     let read_only = setting.library.session(setting.library.open_session(0, false).unwrap()).unwrap();
     let refusals =
-        [Error::UserNotLoggedIn, Error::UserNotLoggedIn, Error::TokenWriteProtected, Error::TemplateInconsistent];
+        [Error::UserNotLoggedIn, Error::UserNotLoggedIn, Error::TemplateInconsistent, Error::TokenWriteProtected];
     for (pairs, refusal) in [data(b"value"), certificate(&session), rsa(), aes(&[7; 16])].into_iter().zip(refusals) {
         let on_token = with(&pairs, &[(CKA_TOKEN, &YES)]);
         assert_eq!(create(&session, &on_token), Err(refusal));
