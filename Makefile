@@ -30,7 +30,7 @@ BUILD_PACKAGES := gcc libc6-dev pkg-config libpcsclite-dev
 DEMO_PACKAGES := $(BUILD_PACKAGES) clang libclang-dev pcscd openssl opensc
 # Other people's programs that the tests put at the module.
 TEST_PACKAGES := $(DEMO_PACKAGES) binutils gnupg gnutls-bin libnss3-tools openssh-client p11-kit p11-kit-modules python3 python3-venv
-TEST_PACKAGES += scdaemon
+TEST_PACKAGES += procps scdaemon
 # … and browsers, and Java.
 TEST_PACKAGES += firefox-esr chromium xvfb xdotool imagemagick default-jdk-headless curl git libengine-pkcs11-openssl
 TEST_PACKAGES += yubico-piv-tool
