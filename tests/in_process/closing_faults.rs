@@ -153,7 +153,8 @@ impl Program {
     }
 
     /// The next use, here and by a process that comes after this one: nothing is left.
-    fn leaves_nothing(self, setting: &Setting, way: Way, name: &str) {
+    /// What is left on the card and in the journal when the card was used once more.
+    fn left_after_the_next_use(self, setting: &Setting, way: Way, name: &str) -> (usize, usize) {
         setting.reader.reinsert();
         if way != Way::Finalize {
             let again = self.library.session(self.library.open_session(0, true).unwrap()).unwrap();
@@ -165,7 +166,12 @@ impl Program {
             again.login(USER, pin(PIN)).unwrap_or_else(|error| panic!("{name}: the next login: {error}"));
             next.close_all_sessions(0).unwrap_or_else(|error| panic!("{name}: the next use: {error}"));
         }
-        assert_eq!(setting.left(), (0, 0), "{name}: keys on the card and in the journal");
+        setting.left()
+    }
+
+    fn leaves_nothing(self, setting: &Setting, way: Way, name: &str) {
+        let left = self.left_after_the_next_use(setting, way, name);
+        assert_eq!(left, (0, 0), "{name}: keys on the card and in the journal");
     }
 }
 
@@ -343,7 +349,9 @@ fn in_the_middle(
         let _ = program.library.close_session(program.session.handle());
     }
     assert!(program.library.session(program.session.handle()).is_err(), "{name}: the session is open");
-    program.leaves_nothing(setting, way, name);
+    // A line of the journal without a key may stay for a while: it costs a question, and nobody a key.
+    let (keys, _) = program.left_after_the_next_use(setting, way, name);
+    assert_eq!(keys, 0, "{name}: keys on the card");
 }
 
 #[test]
