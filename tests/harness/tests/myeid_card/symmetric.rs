@@ -135,7 +135,8 @@ fn an_extractable_key_is_wrapped_and_unwrapped_into_another_file() {
 
 #[test]
 fn what_is_not_extractable_is_not_wrapped_and_what_does_not_fit_not_unwrapped() {
-    let (mut card, _) = logged_in(MyEidOptions::default());
+    let (mut card, provisioned) = logged_in(MyEidOptions::default());
+    let unpadded = cbc(provisioned.secret_key(0x48).unwrap(), &[0; 16], &[0; 48]);
     let mut terminal = Terminal::new(&mut card);
     environment(&mut terminal, ENCIPHERING, 0x0A, 0x4D02, &hex!("83 02 4D01")).unwrap();
     assert_eq!(terminal.send(WRAP, &[]).status, 0x6985);
@@ -150,7 +151,7 @@ fn what_is_not_extractable_is_not_wrapped_and_what_does_not_fit_not_unwrapped() 
     assert_eq!(terminal.send(UNWRAP, &[0; 16]).status, 0x6700, "16 bytes for a file of 32");
     assert_eq!(terminal.send(hex!("00 2A 00 86"), &[0; 32]).status, 0x6A86);
     environment(&mut terminal, DECIPHERING, 0x8A, 0x4D01, &hex!("83 02 4D10")).unwrap();
-    assert_eq!(terminal.send(UNWRAP, &[0; 48]).status, 0x6985, "the padding is wrong");
+    assert_eq!(terminal.send(UNWRAP, &unpadded).status, 0x6985, "48 zeros end with no padding");
     assert_eq!(terminal.send(SELECT_ID, &hex!("4D10")).unwrap()[20], 0x00, "there is still no key in it");
 }
 
