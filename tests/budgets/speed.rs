@@ -74,8 +74,7 @@ fn rate(name: &str, mut sign: impl FnMut()) {
 
 /// 9A and 9E, which sign without asking for a PIN each time.
 fn signers() -> impl Iterator<Item = (&'static Key, &'static str)> {
-    let keys =
-        keys::on(Card::Standard).iter().filter(|key| key.purpose == Purpose::Sign && !key.always_authenticates());
+    let keys = keys::on(Card::Standard).iter().filter(|key| key.purpose == Purpose::Sign && !key.each_time);
     keys.map(|key| (key, if matches!(key.algorithm, Algorithm::Rsa(_)) { "RSA-2048" } else { "P-256" }))
 }
 

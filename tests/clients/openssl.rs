@@ -24,6 +24,8 @@ pub enum Scheme<'a> {
     Pss(&'a str, &'a str, usize),
     /// ECDSA, the signature being DER.
     Ecdsa,
+    /// Ed25519 over the message itself.
+    Eddsa,
 }
 
 impl OpenSsl {
@@ -67,6 +69,7 @@ impl OpenSsl {
                 option(format!("rsa_mgf1_md:{mask}"));
                 option(format!("rsa_pss_saltlen:{salt}"));
             }
+            Scheme::Eddsa => arguments.push("-rawin".to_owned()),
             Scheme::Ecdsa | Scheme::Raw | Scheme::Pkcs1Raw => {}
         }
         let run = self.run(&arguments);
@@ -94,18 +97,28 @@ impl OpenSsl {
         self.run(&arguments).succeeded().stdout
     }
 
-    /// A fresh key on `curve` (P-256, P-384): the file of the private key, and the SubjectPublicKeyInfo.
+    /// A fresh key on `curve` (P-256, X25519 …): the file of the private key, and the SubjectPublicKeyInfo.
     pub fn key_pair(&self, curve: &str) -> (String, Vec<u8>) {
         let private = self.name("key.pem");
-        self.run(&["genpkey", "-algorithm", "EC", "-pkeyopt", &format!("group:{curve}"), "-out", &private]).succeeded();
+        let group = format!("group:{curve}");
+        let algorithm: &[&str] = match curve {
+            "X25519" | "ED25519" => &["-algorithm", curve],
+            _ => &["-algorithm", "EC", "-pkeyopt", &group],
+        };
+        self.run(&[&["genpkey"], algorithm, &["-out", &private]].concat()).succeeded();
         let spki = self.run(&["pkey", "-in", &private, "-pubout", "-outform", "DER"]).succeeded().stdout;
         (private, spki)
     }
 
-    /// The same with the uncompressed public point in place of the SubjectPublicKeyInfo, which it ends.
+    /// The same with the public point, uncompressed, in place of the SubjectPublicKeyInfo, which it ends.
     pub fn point_pair(&self, curve: &str) -> (String, Vec<u8>) {
         let (private, spki) = self.key_pair(curve);
-        let length = if curve == "P-384" { 97 } else { 65 };
+        let length = match curve {
+            "X25519" => 32,
+            "P-384" => 97,
+            "P-521" => 133,
+            _ => 65,
+        };
         (private, spki[spki.len() - length..].to_vec())
     }
 
@@ -130,7 +143,10 @@ impl OpenSsl {
 pub fn ecdsa_der(signature: &[u8]) -> Vec<u8> {
     let (r, s) = signature.split_at(signature.len() / 2);
     let content = [integer(r), integer(s)].concat();
-    [&[0x30, u8::try_from(content.len()).unwrap()][..], &content].concat()
+    let length = u8::try_from(content.len()).unwrap();
+    // From P-521 on the length wants a byte of its own.
+    let header: &[u8] = if length < 0x80 { &[0x30, length] } else { &[0x30, 0x81, length] };
+    [header, &content].concat()
 }
 
 fn integer(bytes: &[u8]) -> Vec<u8> {

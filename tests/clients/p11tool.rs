@@ -6,8 +6,8 @@ use super::program::{Run, installed};
 use super::station::{Card, Station};
 use crate::module;
 
-/// The cards that p11tool is tried with.
-const CARDS: [Card; 3] = [Card::Standard, Card::Varied, Card::OpenPgp];
+/// The cards that p11tool is tried with: it tests signatures with SHA-256 only, and so none by Ed25519.
+const CARDS: [Card; 4] = [Card::Standard, Card::Varied, Card::OpenPgp, Card::OpenPgpVaried];
 
 fn tool(station: &Station, arguments: &[&str]) -> Run {
     let provider = format!("--provider={}", module::path().display());
@@ -30,7 +30,8 @@ fn everything_is_listed_after_login() {
         let station = Station::new(card);
         let run = tool(&station, &["--list-all", "--login"]).succeeded();
         for key in keys::on(card) {
-            for kind in ["cert", "private", "public"] {
+            let kinds = if key.certified { &["cert", "private", "public"][..] } else { &["private", "public"] };
+            for kind in kinds {
                 let object = format!("id=%{:02X}", key.id);
                 let listed = run.lines_with(&format!("type={kind}"));
                 assert!(listed.iter().any(|line| line.contains(&object)), "{card:?} {key:?} {kind}\n{}", run.text);
@@ -48,8 +49,9 @@ fn certificates_are_listed_and_exported_without_login() {
         let station = Station::new(card);
         let openssl = OpenSsl::new(station.directory());
         let run = tool(&station, &["--list-all-certs"]).succeeded();
-        assert_eq!(run.lines_with("Type: X.509 Certificate").len(), keys::on(card).len(), "{}", run.text);
-        for key in keys::on(card) {
+        let certified = || keys::on(card).iter().filter(|key| key.certified);
+        assert_eq!(run.lines_with("Type: X.509 Certificate").len(), certified().count(), "{}", run.text);
+        for key in certified() {
             let exported = tool(&station, &["--export", &url(key.id, "cert")]).succeeded();
             station.file("exported.pem", exported.stdout);
             let fingerprint =

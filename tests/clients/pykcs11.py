@@ -28,6 +28,8 @@ def offered(library, slot, mechanism, flag):
 def mechanisms(library, slot, key_type):
     if key_type == CKK_EC:
         return [Mechanism(CKM_ECDSA_SHA256)]
+    if key_type == CKK_EC_EDWARDS:
+        return [Mechanism(CKM_EDDSA)]
     pss = RSA_PSS_Mechanism(CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, 32)
     return [Mechanism(CKM_SHA256_RSA_PKCS)] + [pss] * bool(offered(library, slot, CKM_SHA256_RSA_PKCS_PSS, CKF_SIGN))
 
@@ -53,9 +55,8 @@ def main():
     slot = library.getSlotList(tokenPresent=True)[0]
     token = library.getTokenInfo(slot)
     assert token.flags & CKF_LOGIN_REQUIRED and token.flags & CKF_USER_PIN_INITIALIZED, token
-    assert CKM_SHA256_RSA_PKCS in [CKM[name] for name in library.getMechanismList(slot)]
     session = library.openSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION)
-    assert len(session.findObjects([(CKA_CLASS, CKO_CERTIFICATE)])) >= 3
+    certificates = len(session.findObjects([(CKA_CLASS, CKO_CERTIFICATE)]))
     session.login(pin)
 
     signatures = decryptions = 0
@@ -80,7 +81,7 @@ def main():
     assert bytes(session.digest(b"abc", Mechanism(CKM_SHA256))).hex().startswith("ba7816bf")
     session.logout()
     session.closeSession()
-    print(f"{signatures} signatures, {decryptions} decryptions")
+    print(f"{certificates} certificates, {signatures} signatures, {decryptions} decryptions")
 
 
 main()

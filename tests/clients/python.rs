@@ -53,11 +53,14 @@ fn python() -> Option<PathBuf> {
 fn pykcs11_lists_signs_verifies_and_decrypts() {
     let Some(python) = python() else { return };
     let cards = [
-        (Card::Standard, "4 signatures, 3 decryptions"),
-        (Card::Short, "4 signatures, 3 decryptions"),
-        (Card::Varied, "5 signatures, 3 decryptions"),
+        (Card::Standard, "4 certificates, 4 signatures, 3 decryptions"),
+        (Card::Short, "4 certificates, 4 signatures, 3 decryptions"),
+        (Card::Varied, "6 certificates, 5 signatures, 3 decryptions"),
         // Neither PSS nor OAEP.
-        (Card::OpenPgp, "2 signatures, 1 decryptions"),
+        (Card::OpenPgp, "3 certificates, 2 signatures, 1 decryptions"),
+        (Card::OpenPgpShort, "3 certificates, 2 signatures, 1 decryptions"),
+        (Card::OpenPgpVaried, "2 certificates, 2 signatures, 0 decryptions"),
+        (Card::OpenPgpModern, "0 certificates, 2 signatures, 0 decryptions"),
     ];
     for (card, outcome) in cards {
         let station = Station::new(card);

@@ -33,6 +33,12 @@ pub enum Card {
     Elliptic,
     /// OpenPGP: P-256 with a PIN for each signature, RSA-2048 for decryption and for authentication.
     OpenPgp,
+    /// The same keys with short APDUs only.
+    OpenPgpShort,
+    /// OpenPGP: RSA-4096, P-384, P-521, one PIN for many signatures.
+    OpenPgpVaried,
+    /// OpenPGP: Ed25519, X25519, Ed25519, without certificates.
+    OpenPgpModern,
 }
 
 /// Cards with keys of every kind, for cases that run on each.
@@ -48,14 +54,33 @@ impl Card {
             Self::Varied => "varied",
             Self::Elliptic => "elliptic",
             Self::OpenPgp => "openpgp",
+            Self::OpenPgpShort => "openpgp-short",
+            Self::OpenPgpVaried => "openpgp-varied",
+            Self::OpenPgpModern => "openpgp-modern",
         }
+    }
+
+    /// What of the card's is OpenPGP; `None` for PIV.
+    fn openpgp(self) -> Option<(OpenPgpOptions, OpenPgpLayout)> {
+        match self {
+            Self::OpenPgp => Some((OpenPgpOptions::default(), OpenPgpLayout::standard())),
+            Self::OpenPgpShort => Some((OpenPgpOptions::short(), OpenPgpLayout::standard())),
+            Self::OpenPgpVaried => Some((OpenPgpOptions::default(), OpenPgpLayout::varied())),
+            Self::OpenPgpModern => Some((OpenPgpOptions::default(), OpenPgpLayout::modern())),
+            Self::Standard | Self::Short | Self::Plain | Self::Varied | Self::Elliptic => None,
+        }
+    }
+
+    /// Whether its RSA keys take whole blocks, so that the module does the padding: OpenPGP cards pad by themselves.
+    pub fn has_raw_rsa(self) -> bool {
+        self.openpgp().is_none()
     }
 
     fn options(self) -> PivOptions {
         match self {
             Self::Short => PivOptions::short(),
             Self::Plain => PivOptions::plain(),
-            Self::Standard | Self::Varied | Self::Elliptic | Self::OpenPgp => PivOptions::extended(),
+            _ => PivOptions::extended(),
         }
     }
 
@@ -63,7 +88,7 @@ impl Card {
         match self {
             Self::Varied => Layout::varied(),
             Self::Elliptic => Layout::elliptic(),
-            Self::Standard | Self::Short | Self::Plain | Self::OpenPgp => Layout::standard(),
+            _ => Layout::standard(),
         }
     }
 }
@@ -77,15 +102,20 @@ pub struct Station {
 
 impl Station {
     pub fn new(card: Card) -> Self {
-        match card {
-            Card::OpenPgp => Self::with_openpgp(&OpenPgpLayout::standard()),
-            _ => Self::with_layout(card.options(), &card.layout()),
+        match card.openpgp() {
+            Some((options, layout)) => Self::with_openpgp_options(options, &layout),
+            None => Self::with_layout(card.options(), &card.layout()),
         }
     }
 
     /// A bench with an OpenPGP card, filled according to `layout`; its keys are named 01, 02, 03.
     pub fn with_openpgp(layout: &OpenPgpLayout) -> Self {
-        let mut inserted = OpenPgpCard::new(OpenPgpOptions::default());
+        Self::with_openpgp_options(OpenPgpOptions::default(), layout)
+    }
+
+    /// The same with a card of another kind.
+    pub fn with_openpgp_options(options: OpenPgpOptions, layout: &OpenPgpLayout) -> Self {
+        let mut inserted = OpenPgpCard::new(options);
         let provisioned = provision_openpgp(&mut inserted, layout, &Authority::default());
         let provisioned = Provisioned {
             pin: provisioned.pin,

@@ -153,3 +153,19 @@ fn the_objects_of_a_card_with_retired_keys_have_the_attributes_of_their_classes(
         assert_golden("attributes/varied.txt", &write_down(token));
     });
 }
+
+#[test]
+fn the_objects_of_an_openpgp_card_have_the_attributes_of_their_classes() {
+    with_token(the_objects_of_an_openpgp_card_have_the_attributes_of_their_classes, Card::OpenPgp, |token| {
+        assert_golden("attributes/openpgp.txt", &write_down(token));
+    });
+}
+
+#[test]
+fn the_objects_of_an_openpgp_card_without_certificates_have_the_attributes_of_their_classes() {
+    with_token(
+        the_objects_of_an_openpgp_card_without_certificates_have_the_attributes_of_their_classes,
+        Card::OpenPgpModern,
+        |token| assert_golden("attributes/openpgp-modern.txt", &write_down(token)),
+    );
+}

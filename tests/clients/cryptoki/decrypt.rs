@@ -56,18 +56,44 @@ fn round_trip(session: &Session, id: u8, mechanism: &Mechanism<'_>, message: &[u
     decrypts(session, id, mechanism, &cryptogram, message);
 }
 
-fn every_padding(token: &Token, session: &Session, key: &Key, modulus: usize) {
+fn every_padding(token: &Token, session: &Session, card: Card, key: &Key, modulus: usize) {
+    pkcs1(token, session, key, modulus);
+    if card.has_raw_rsa() {
+        unpadded(token, session, key, modulus);
+        every_oaep(token, session, key, modulus);
+    } else {
+        neither_unpadded_nor_oaep(session, key);
+    }
+}
+
+/// A card that takes the padding off by itself refuses both before it is asked.
+fn neither_unpadded_nor_oaep(session: &Session, key: &Key) {
+    let private = object(session, ObjectClass::PRIVATE_KEY, key.id);
+    for mechanism in [Mechanism::RsaX509, oaep(&HASHES[0], &HASHES[0], b""), oaep(&HASHES[2], &HASHES[2], b"label")] {
+        assert_refused(session.decrypt_init(&mechanism, private), RvError::MechanismInvalid);
+    }
+}
+
+fn pkcs1(token: &Token, session: &Session, key: &Key, modulus: usize) {
     let public = key.public();
     for message in [&b""[..], SECRET, &vec![0xC3; modulus - 11]] {
         let cryptogram = token.openssl.encrypt(&public, &["rsa_padding_mode:pkcs1"], message);
         decrypts(session, key.id, &Mechanism::RsaPkcs, &cryptogram, message);
         round_trip(session, key.id, &Mechanism::RsaPkcs, message);
     }
+}
+
+fn unpadded(token: &Token, session: &Session, key: &Key, modulus: usize) {
+    let public = key.public();
     let mut block = vec![0x11; modulus];
     block[0] = 0;
     let cryptogram = token.openssl.encrypt(&public, &["rsa_padding_mode:none"], &block);
     decrypts(session, key.id, &Mechanism::RsaX509, &cryptogram, &block);
     round_trip(session, key.id, &Mechanism::RsaX509, &block);
+}
+
+fn every_oaep(token: &Token, session: &Session, key: &Key, modulus: usize) {
+    let public = key.public();
     for (hash, mask, label) in
         HASHES.iter().flat_map(|hash| HASHES.iter().flat_map(move |mask| LABELS.map(|label| (hash, mask, label))))
     {
@@ -90,7 +116,7 @@ fn every_padding_is_taken_off<F: Fn()>(case: F, card: Card) {
         let session = token.user_session();
         let keys = keys::on(card).iter().filter(|key| key.purpose == Purpose::KeyManagement);
         for (key, modulus) in keys.filter_map(|key| Some((key, key.modulus_length()?))) {
-            every_padding(token, &session, key, modulus);
+            every_padding(token, &session, card, key, modulus);
         }
     });
 }
@@ -108,6 +134,16 @@ fn every_padding_is_taken_off_with_short_apdus() {
 #[test]
 fn every_padding_is_taken_off_with_a_key_of_4096_bits() {
     every_padding_is_taken_off(every_padding_is_taken_off_with_a_key_of_4096_bits, Card::Varied);
+}
+
+#[test]
+fn the_padding_is_taken_off_on_an_openpgp_card() {
+    every_padding_is_taken_off(the_padding_is_taken_off_on_an_openpgp_card, Card::OpenPgp);
+}
+
+#[test]
+fn the_padding_is_taken_off_on_an_openpgp_card_with_short_apdus() {
+    every_padding_is_taken_off(the_padding_is_taken_off_on_an_openpgp_card_with_short_apdus, Card::OpenPgpShort);
 }
 
 /// Blocks without a message: wrong type, wrong first byte, padding too short, no zero.

@@ -117,17 +117,31 @@ fn attributes_say_what_is_on_a_card_without_extensions() {
     for_each_key(attributes_say_what_is_on_a_card_without_extensions, Card::Plain);
 }
 
+#[test]
+fn attributes_say_what_is_on_an_openpgp_card() {
+    for_each_key(attributes_say_what_is_on_an_openpgp_card, Card::OpenPgp);
+}
+
+#[test]
+fn attributes_say_what_is_on_an_openpgp_card_without_certificates() {
+    for_each_key(attributes_say_what_is_on_an_openpgp_card_without_certificates, Card::OpenPgpModern);
+}
+
 fn for_each_key<F: Fn()>(case: F, card: Card) {
     with_token(case, card, |token| {
         let session = token.user_session();
         for key in keys::on(card) {
-            let certified = object(&session, ObjectClass::CERTIFICATE, key.id);
-            assert_eq!(
-                value(&session, certified, AttributeType::Value),
-                Attribute::Value(certificate(token, &key.certificate()))
-            );
+            let mut classes = vec![ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY];
+            if key.certified {
+                classes.push(ObjectClass::CERTIFICATE);
+                let certified = object(&session, ObjectClass::CERTIFICATE, key.id);
+                assert_eq!(
+                    value(&session, certified, AttributeType::Value),
+                    Attribute::Value(certificate(token, &key.certificate()))
+                );
+            }
             let spki = spki(token, &key.public());
-            for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY, ObjectClass::CERTIFICATE] {
+            for class in classes {
                 let object = object(&session, class, key.id);
                 let info = Attribute::PublicKeyInfo(spki.clone());
                 assert_eq!(value(&session, object, AttributeType::PublicKeyInfo), info, "{key:?} {class}");

@@ -2,10 +2,11 @@
 
 use cryptoki::error::RvError;
 use cryptoki::mechanism::Mechanism;
+use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::object::{ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 
-use super::super::keys::{self, Key, Purpose};
+use super::super::keys::{self, Algorithm, Key, Purpose};
 use super::super::openssl::{Scheme, ecdsa_der};
 use super::super::station::Card;
 use super::mechanism::{HASHES, Hash};
@@ -32,11 +33,11 @@ impl<'a> Signer<'a> {
 
     /// Signs in parts of these lengths, or at once if there are none; a key that wants the PIN each time gets it.
     fn sign(&self, mechanism: &Mechanism<'_>, data: &[u8], parts: &[usize]) -> Vec<u8> {
-        if parts.is_empty() && !self.key.always_authenticates() {
+        if parts.is_empty() && !self.key.each_time {
             return self.session.sign(mechanism, self.private, data).unwrap();
         }
         self.session.sign_init(mechanism, self.private).unwrap();
-        if self.key.always_authenticates() {
+        if self.key.each_time {
             self.session.login(UserType::ContextSpecific, Some(&pin())).unwrap();
         }
         let mut rest = data;
@@ -70,13 +71,19 @@ impl<'a> Signer<'a> {
         }
     }
 
-    fn every_mechanism(&self) {
-        match self.key.modulus_length() {
-            Some(modulus) => {
+    fn every_mechanism(&self, card: Card) {
+        match (self.key.algorithm, self.key.modulus_length()) {
+            (_, Some(modulus)) => {
                 self.pkcs1(modulus);
-                self.pss(modulus);
+                if card.has_raw_rsa() {
+                    self.unpadded(modulus);
+                    self.pss(modulus);
+                } else {
+                    self.neither_unpadded_nor_pss();
+                }
             }
-            None => self.ecdsa(),
+            (Algorithm::Ed25519, None) => self.eddsa(),
+            (_, None) => self.ecdsa(),
         }
     }
 
@@ -89,6 +96,9 @@ impl<'a> Signer<'a> {
             self.judge(&Mechanism::RsaPkcs, Scheme::Pkcs1Raw, data, data, &signature);
             assert_eq!(self.sign(&Mechanism::RsaPkcs, data, &[1]), signature, "in parts");
         }
+    }
+
+    fn unpadded(&self, modulus: usize) {
         let mut block = vec![0x77; modulus];
         block[0] = 0x02;
         let signature = self.sign(&Mechanism::RsaX509, &block, &[]);
@@ -113,6 +123,30 @@ impl<'a> Signer<'a> {
         }
     }
 
+    /// A card that pads by itself refuses both before it is asked, and so does C_Verify not.
+    fn neither_unpadded_nor_pss(&self) {
+        let mut mechanisms = vec![Mechanism::RsaX509];
+        for hash in &HASHES {
+            let parameters = hash.pss_parameters(hash, hash.length);
+            mechanisms.push(Mechanism::RsaPkcsPss(parameters));
+            mechanisms.extend(hash.pss.map(|mechanism| mechanism(parameters)));
+        }
+        for mechanism in mechanisms {
+            assert_refused(self.session.sign_init(&mechanism, self.private), RvError::MechanismInvalid);
+            self.session.verify_init(&mechanism, self.public).unwrap();
+            self.session.verify_final(&[1]).unwrap_err();
+        }
+    }
+
+    fn eddsa(&self) {
+        let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
+        for data in [MESSAGE, b"x"] {
+            let signature = self.sign(&mechanism, data, &[]);
+            self.judge(&mechanism, Scheme::Eddsa, data, data, &signature);
+            assert_eq!(self.sign(&mechanism, data, &[1, 0]), signature, "in parts");
+        }
+    }
+
     fn ecdsa(&self) {
         for hash in &HASHES {
             self.hashed(&hash.ecdsa, Scheme::Ecdsa, hash);
@@ -127,7 +161,7 @@ fn every_key_signs_by_every_mechanism<F: Fn()>(case: F, card: Card) {
     with_token(case, card, |token| {
         let session = token.user_session();
         for key in keys::on(card).iter().filter(|key| key.purpose == Purpose::Sign) {
-            Signer::new(token, &session, key).every_mechanism();
+            Signer::new(token, &session, key).every_mechanism(card);
         }
     });
 }
@@ -145,6 +179,32 @@ fn every_key_signs_by_every_mechanism_with_short_apdus() {
 #[test]
 fn every_larger_key_signs_by_every_mechanism() {
     every_key_signs_by_every_mechanism(every_larger_key_signs_by_every_mechanism, Card::Varied);
+}
+
+#[test]
+fn every_key_signs_by_every_mechanism_on_an_openpgp_card() {
+    every_key_signs_by_every_mechanism(every_key_signs_by_every_mechanism_on_an_openpgp_card, Card::OpenPgp);
+}
+
+#[test]
+fn every_key_signs_by_every_mechanism_on_an_openpgp_card_with_short_apdus() {
+    every_key_signs_by_every_mechanism(
+        every_key_signs_by_every_mechanism_on_an_openpgp_card_with_short_apdus,
+        Card::OpenPgpShort,
+    );
+}
+
+#[test]
+fn every_larger_key_of_an_openpgp_card_signs_by_every_mechanism() {
+    every_key_signs_by_every_mechanism(
+        every_larger_key_of_an_openpgp_card_signs_by_every_mechanism,
+        Card::OpenPgpVaried,
+    );
+}
+
+#[test]
+fn every_edwards_key_of_an_openpgp_card_signs() {
+    every_key_signs_by_every_mechanism(every_edwards_key_of_an_openpgp_card_signs, Card::OpenPgpModern);
 }
 
 #[test]

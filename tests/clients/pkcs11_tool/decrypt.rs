@@ -13,8 +13,10 @@ fn everything_decrypts(card: Card) {
     let keys = keys::on(card).iter().filter(|key| key.purpose == Purpose::KeyManagement);
     for (key, modulus) in keys.filter_map(|key| Some((key, key.modulus_length()?))) {
         pkcs1(&station, &openssl, key, modulus);
-        oaep(&station, &openssl, key);
-        unpadded(&station, &openssl, key, modulus);
+        if card.has_raw_rsa() {
+            oaep(&station, &openssl, key);
+            unpadded(&station, &openssl, key, modulus);
+        }
     }
 }
 
@@ -69,9 +71,21 @@ fn everything_decrypts_with_a_retired_key_of_4096_bits() {
 }
 
 #[test]
+fn everything_decrypts_on_an_openpgp_card() {
+    everything_decrypts(Card::OpenPgp);
+}
+
+#[test]
+fn everything_decrypts_on_an_openpgp_card_with_short_apdus() {
+    everything_decrypts(Card::OpenPgpShort);
+}
+
+#[test]
 fn a_key_that_is_for_signing_does_not_decrypt() {
-    let station = Station::new(Card::Standard);
-    let input = station.file("input", [1; 256]);
-    let decrypt = ["--decrypt", "--id", "01", "-m", "RSA-PKCS", "-i", input.to_str().unwrap()];
-    super::tool_with_pin(&station, &decrypt).failed();
+    for (card, id) in [(Card::Standard, "01"), (Card::OpenPgp, "03")] {
+        let station = Station::new(card);
+        let input = station.file("input", [1; 256]);
+        let decrypt = ["--decrypt", "--id", id, "-m", "RSA-PKCS", "-i", input.to_str().unwrap()];
+        super::tool_with_pin(&station, &decrypt).failed();
+    }
 }

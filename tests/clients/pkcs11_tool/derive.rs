@@ -1,4 +1,4 @@
-//! Key agreement by pkcs11-tool and by `openssl`, from both sides.
+//! Key agreement by pkcs11-tool and by `openssl`, from both sides. Other points than those of ECDSA's curves it cannot read.
 
 use super::super::keys::{self, Purpose};
 use super::super::openssl::OpenSsl;
@@ -7,7 +7,7 @@ use super::tool_with_pin;
 
 #[test]
 fn both_sides_of_a_key_agreement_come_to_the_same_secret() {
-    for card in [Card::Elliptic, Card::Varied] {
+    for card in [Card::Elliptic, Card::Varied, Card::OpenPgpVaried] {
         let station = Station::new(card);
         let openssl = OpenSsl::new(station.directory());
         let keys = keys::on(card).iter().filter(|key| key.purpose == Purpose::KeyManagement);

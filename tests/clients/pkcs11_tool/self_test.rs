@@ -38,7 +38,7 @@ fn the_self_test_passes_on_every_card_and_skips_only_what_a_key_is_not_for() {
 
 #[test]
 fn every_key_is_listed_with_certificate_and_public_key() {
-    for card in CARDS {
+    for card in CARDS.into_iter().chain([Card::OpenPgp, Card::OpenPgpShort]) {
         let station = Station::new(card);
         let run = tool_with_pin(&station, &["-O"]).succeeded();
         for key in keys::on(card) {
@@ -46,7 +46,7 @@ fn every_key_is_listed_with_certificate_and_public_key() {
             assert_eq!(run.lines_with(&id).len(), 3, "{card:?} {key:?}:\n{}", run.text);
         }
         let always = run.lines_with("always authenticate").len();
-        assert_eq!(always, 1, "{card:?}: 9C alone\n{}", run.text);
+        assert_eq!(always, 1, "{card:?}: one alone\n{}", run.text);
     }
 }
 
@@ -63,7 +63,7 @@ fn certificates_and_public_keys_are_there_without_login_and_private_keys_are_not
 
 #[test]
 fn a_certificate_read_from_the_card_is_the_one_that_was_issued() {
-    for card in [Card::Standard, Card::Varied, Card::Short] {
+    for card in [Card::Standard, Card::Varied, Card::Short, Card::OpenPgp, Card::OpenPgpShort] {
         let station = Station::new(card);
         for (key, (reference, issued)) in keys::on(card).iter().zip(&station.provisioned.certificates) {
             let output = station.directory().join("certificate");

@@ -1,6 +1,6 @@
 //! Signatures by pkcs11-tool, judged by `openssl` from the certificate.
 
-use super::super::keys::{self, Key, Purpose};
+use super::super::keys::{self, Algorithm, Key, Purpose};
 use super::super::openssl::{OpenSsl, Scheme, ecdsa_der};
 use super::super::station::{Card, Station};
 use super::operate;
@@ -25,13 +25,16 @@ fn every_signature_verifies(card: Card) {
     let station = Station::new(card);
     let openssl = OpenSsl::new(station.directory());
     for key in keys::on(card).iter().filter(|key| key.purpose == Purpose::Sign) {
-        match key.modulus_length() {
-            Some(length) => {
+        match (key.algorithm, key.modulus_length()) {
+            (_, Some(length)) => {
                 pkcs1(&station, &openssl, key);
-                pss(&station, &openssl, key, length);
-                unpadded(&station, &openssl, key, length);
+                if card.has_raw_rsa() {
+                    pss(&station, &openssl, key, length);
+                    unpadded(&station, &openssl, key, length);
+                }
             }
-            None => ecdsa(&station, &openssl, key),
+            (Algorithm::Ed25519, None) => eddsa(&station, &openssl, key),
+            (_, None) => ecdsa(&station, &openssl, key),
         }
     }
 }
@@ -40,16 +43,16 @@ fn pkcs1(station: &Station, openssl: &OpenSsl, key: &Key) {
     for (hash, name, _) in HASHES {
         let signature = operate(station, "--sign", key.id, &[&format!("{name}-RSA-PKCS")], MESSAGE);
         let digest = openssl.digest(hash, MESSAGE);
-        assert!(openssl.verifies(&key.certificate(), Scheme::Pkcs1(hash), &digest, &signature), "{key:?} {name}");
+        assert!(openssl.verifies(&key.public(), Scheme::Pkcs1(hash), &digest, &signature), "{key:?} {name}");
         let other = openssl.digest(hash, b"something else");
-        assert!(!openssl.verifies(&key.certificate(), Scheme::Pkcs1(hash), &other, &signature), "{key:?} {name}");
+        assert!(!openssl.verifies(&key.public(), Scheme::Pkcs1(hash), &other, &signature), "{key:?} {name}");
     }
     let digest = openssl.digest("sha256", MESSAGE);
     let info = [&SHA256_PREFIX[..], &digest].concat();
     let signature = operate(station, "--sign", key.id, &["RSA-PKCS"], &info);
-    assert!(openssl.verifies(&key.certificate(), Scheme::Pkcs1("sha256"), &digest, &signature), "{key:?}");
+    assert!(openssl.verifies(&key.public(), Scheme::Pkcs1("sha256"), &digest, &signature), "{key:?}");
     let signature = operate(station, "--sign", key.id, &["RSA-PKCS"], b"any bytes");
-    assert!(openssl.verifies(&key.certificate(), Scheme::Pkcs1Raw, b"any bytes", &signature), "{key:?}");
+    assert!(openssl.verifies(&key.public(), Scheme::Pkcs1Raw, b"any bytes", &signature), "{key:?}");
 }
 
 fn pss(station: &Station, openssl: &OpenSsl, key: &Key, modulus: usize) {
@@ -61,12 +64,12 @@ fn pss(station: &Station, openssl: &OpenSsl, key: &Key, modulus: usize) {
             let parameters = ["--hash-algorithm", hash_argument(name), "--mgf", &mask, "--salt-len", &salt.to_string()];
             let signature = operate(station, "--sign", key.id, &[&["RSA-PKCS-PSS"], &parameters[..]].concat(), &digest);
             let scheme = Scheme::Pss(hash, hash, salt);
-            assert!(openssl.verifies(&key.certificate(), scheme, &digest, &signature), "{key:?} {name} {salt}");
+            assert!(openssl.verifies(&key.public(), scheme, &digest, &signature), "{key:?} {name} {salt}");
         }
         let mechanism = format!("{name}-RSA-PKCS-PSS");
         let signature = operate(station, "--sign", key.id, &[&mechanism, "--salt-len", &length.to_string()], MESSAGE);
         let scheme = Scheme::Pss(hash, hash, length);
-        assert!(openssl.verifies(&key.certificate(), scheme, &digest, &signature), "{key:?} {mechanism}");
+        assert!(openssl.verifies(&key.public(), scheme, &digest, &signature), "{key:?} {mechanism}");
     }
 }
 
@@ -83,18 +86,21 @@ fn unpadded(station: &Station, openssl: &OpenSsl, key: &Key, modulus: usize) {
     assert!(openssl.verifies(&certificate, Scheme::Raw, &block, &signature), "{key:?}");
 }
 
+fn eddsa(station: &Station, openssl: &OpenSsl, key: &Key) {
+    let signature = operate(station, "--sign", key.id, &["EDDSA"], MESSAGE);
+    assert!(openssl.verifies(&key.public(), Scheme::Eddsa, MESSAGE, &signature), "{key:?}");
+    assert!(!openssl.verifies(&key.public(), Scheme::Eddsa, b"something else", &signature), "{key:?}");
+}
+
 fn ecdsa(station: &Station, openssl: &OpenSsl, key: &Key) {
     for (hash, name, _) in HASHES {
         let digest = openssl.digest(hash, MESSAGE);
         let by_card = [(format!("ECDSA-{name}"), MESSAGE), ("ECDSA".to_owned(), &digest)];
         for (mechanism, input) in by_card {
             let signature = ecdsa_der(&operate(station, "--sign", key.id, &[&mechanism], input));
-            assert!(
-                openssl.verifies(&key.certificate(), Scheme::Ecdsa, &digest, &signature),
-                "{key:?} {mechanism} {name}"
-            );
+            assert!(openssl.verifies(&key.public(), Scheme::Ecdsa, &digest, &signature), "{key:?} {mechanism} {name}");
             let other = openssl.digest(hash, b"something else");
-            assert!(!openssl.verifies(&key.certificate(), Scheme::Ecdsa, &other, &signature), "{key:?} {mechanism}");
+            assert!(!openssl.verifies(&key.public(), Scheme::Ecdsa, &other, &signature), "{key:?} {mechanism}");
         }
     }
 }
@@ -117,6 +123,26 @@ fn every_signature_verifies_on_a_card_without_extensions() {
 #[test]
 fn every_signature_verifies_with_larger_keys() {
     every_signature_verifies(Card::Varied);
+}
+
+#[test]
+fn every_signature_verifies_on_an_openpgp_card() {
+    every_signature_verifies(Card::OpenPgp);
+}
+
+#[test]
+fn every_signature_verifies_on_an_openpgp_card_with_short_apdus() {
+    every_signature_verifies(Card::OpenPgpShort);
+}
+
+#[test]
+fn every_signature_verifies_on_an_openpgp_card_with_larger_keys() {
+    every_signature_verifies(Card::OpenPgpVaried);
+}
+
+#[test]
+fn every_signature_verifies_on_an_openpgp_card_with_edwards_keys() {
+    every_signature_verifies(Card::OpenPgpModern);
 }
 
 #[test]
