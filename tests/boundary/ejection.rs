@@ -231,7 +231,7 @@ fn for_policies(policies: &[&str], case: impl Fn(&Desk)) {
 /// Another program with a connection to the card, and the log empty from then on.
 fn another(desk: &Desk) -> Client {
     let mut other = desk.bench().another_program();
-    other.must(&format!("connect shared {PCSC_NAME}"));
+    other.connect(PCSC_NAME);
     desk.reader.clear_log();
     other
 }

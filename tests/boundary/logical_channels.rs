@@ -22,7 +22,7 @@ fn desk(options: MyEidOptions) -> (Desk, MyEidProbe, Client) {
     let reader = VirtualReader::with_card(card);
     let desk = Desk::beside(Bench::start(vec![("Channel Reader", reader.clone())]), reader);
     let mut other = desk.bench().another_program();
-    other.must("connect shared Channel Reader 00 00");
+    other.connect("Channel Reader 00 00");
     desk.initialize();
     (desk, chip, other)
 }

@@ -188,7 +188,7 @@ cases! {
         let slots = slots(&desk, CK_TRUE);
         let (session, key) = signer(&desk, slots[0]);
         let mut other = desk.bench().another_program();
-        other.must("connect shared Reader 00 00 00");
+        other.connect("Reader 00 00 00");
         other.must("begin");
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| sign(&desk, session, key));

@@ -23,9 +23,18 @@ const AUTHENTICATION: u8 = 1;
 const MIDDLE: Duration = Duration::from_millis(300);
 /// How long a command may take to reach the card.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// INS of GET DATA, and of VERIFY.
+/// INS of GET DATA, of VERIFY, and of GENERATE ASYMMETRIC KEY PAIR.
 const GET_DATA: u8 = 0xCB;
 const VERIFY: u8 = 0x20;
+const GENERATE: u8 = 0x47;
+/// The card's management key, in hexadecimal, which is its PIN for the SO.
+const MANAGEMENT_KEY: &[u8] = b"010203040506070801020304050607080102030405060708";
+/// Identifiers of retired keys, which the card does not have.
+const MADE: u8 = 5;
+const MADE_AGAIN: u8 = 6;
+const MADE_AFTERWARDS: u8 = 7;
+/// The named curve P-256 (RFC 5480 2.1.1.1).
+const P256: [u8; 10] = [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
 
 /// One thing that happens to the card; it is over when `happen` returns.
 struct Event {
@@ -33,15 +42,17 @@ struct Event {
     happen: fn(&Desk),
     /// The sessions with the card end by it.
     ends_sessions: bool,
+    /// The officer's login ends by it: the key or PUK of an officer is proved for each command, the user's PIN is not.
+    ends_officer: bool,
 }
 
 const EVENTS: [Event; 6] = [
-    Event { name: "a reset by another program", happen: reset, ends_sessions: false },
-    Event { name: "a selection by another program", happen: select_another, ends_sessions: false },
-    Event { name: "the card removed and put back", happen: reinsert, ends_sessions: true },
-    Event { name: "another card inserted", happen: exchange, ends_sessions: true },
-    Event { name: "the reader unplugged and back", happen: replug, ends_sessions: true },
-    Event { name: "pcscd restarted", happen: restart, ends_sessions: true },
+    Event { name: "a reset by another program", happen: reset, ends_sessions: false, ends_officer: true },
+    Event { name: "a selection by another program", happen: select_another, ends_sessions: false, ends_officer: false },
+    Event { name: "the card removed and put back", happen: reinsert, ends_sessions: true, ends_officer: true },
+    Event { name: "another card inserted", happen: exchange, ends_sessions: true, ends_officer: true },
+    Event { name: "the reader unplugged and back", happen: replug, ends_sessions: true, ends_officer: true },
+    Event { name: "pcscd restarted", happen: restart, ends_sessions: true, ends_officer: true },
 ];
 
 /// What a program is doing meanwhile.
@@ -49,22 +60,29 @@ struct Moment {
     name: &'static str,
     /// The instruction of the command in whose middle the event happens, where there is a command.
     instruction: Option<u8>,
-    logged_in: bool,
+    /// Who is logged in.
+    user: Option<CK_USER_TYPE>,
     act: fn(&Desk, CK_SESSION_HANDLE, &Event) -> CK_RV,
 }
 
-const MOMENTS: [Moment; 6] = [
-    Moment { name: "idle", instruction: None, logged_in: true, act: |_, _, _| CKR_OK },
-    Moment { name: "find", instruction: Some(GET_DATA), logged_in: false, act: find },
-    Moment { name: "login", instruction: Some(VERIFY), logged_in: false, act: |desk, session, _| login(desk, session) },
+const MOMENTS: [Moment; 7] = [
+    Moment { name: "idle", instruction: None, user: Some(CKU_USER), act: |_, _, _| CKR_OK },
+    Moment { name: "find", instruction: Some(GET_DATA), user: None, act: find },
+    Moment { name: "login", instruction: Some(VERIFY), user: None, act: |desk, session, _| login(desk, session) },
     Moment {
         name: "sign",
         instruction: Some(GENERAL_AUTHENTICATE),
-        logged_in: true,
+        user: Some(CKU_USER),
         act: |desk, session, _| sign(desk, session),
     },
-    Moment { name: "close", instruction: Some(VERIFY), logged_in: true, act: close },
-    Moment { name: "wait", instruction: None, logged_in: true, act: wait },
+    Moment {
+        name: "generate",
+        instruction: Some(GENERATE),
+        user: Some(CKU_SO),
+        act: |desk, session, _| generate(desk, session, MADE),
+    },
+    Moment { name: "close", instruction: Some(VERIFY), user: Some(CKU_USER), act: close },
+    Moment { name: "wait", instruction: None, user: Some(CKU_USER), act: wait },
 ];
 
 fn find(desk: &Desk, session: CK_SESSION_HANDLE, _: &Event) -> CK_RV {
@@ -104,6 +122,20 @@ fn sign(desk: &Desk, session: CK_SESSION_HANDLE) -> CK_RV {
     }
 }
 
+fn log_in_as_officer(desk: &Desk, session: CK_SESSION_HANDLE) {
+    let length = MANAGEMENT_KEY.len() as CK_ULONG;
+    ok!(desk.module, C_Login, session, CKU_SO, MANAGEMENT_KEY.as_ptr().cast_mut(), length);
+}
+
+fn generate(desk: &Desk, session: CK_SESSION_HANDLE, id: u8) -> CK_RV {
+    let id = [id];
+    let public = [attribute(CKA_TOKEN, &[CK_TRUE]), attribute(CKA_ID, &id), attribute(CKA_EC_PARAMS, &P256)];
+    let private = [attribute(CKA_TOKEN, &[CK_TRUE]), attribute(CKA_ID, &id)];
+    let mechanism = &mut plain(CKM_EC_KEY_PAIR_GEN);
+    let (public, private) = (public.as_ptr().cast_mut(), private.as_ptr().cast_mut());
+    call!(desk.module, C_GenerateKeyPair, session, mechanism, public, 3, private, 2, &mut 0, &mut 0)
+}
+
 fn close(desk: &Desk, session: CK_SESSION_HANDLE, _: &Event) -> CK_RV {
     call!(desk.module, C_CloseSession, session)
 }
@@ -123,14 +155,14 @@ fn another(desk: &Desk) -> Client {
 
 fn reset(desk: &Desk) {
     let mut other = another(desk);
-    other.must(&format!("connect shared {PCSC_NAME}"));
+    other.connect(PCSC_NAME);
     other.must("reconnect reset");
     other.must("disconnect leave");
 }
 
 fn select_another(desk: &Desk) {
     let mut other = another(desk);
-    other.must(&format!("connect shared {PCSC_NAME}"));
+    other.connect(PCSC_NAME);
     other.must("begin");
     let select = [&[0x00, 0xA4, 0x04, 0x00, DUMMY_AID.len() as u8][..], &DUMMY_AID].concat();
     assert!(other.must(&format!("transmit {}", hex::encode_upper(select))).ends_with("9000"));
@@ -187,6 +219,14 @@ fn everything_works(desk: &Desk, after: &str) {
     ok!(desk.module, C_CloseAllSessions, desk.slot());
 }
 
+/// The officer makes a key, from the start.
+fn making_works(desk: &Desk, after: &str) {
+    let session = desk.session();
+    log_in_as_officer(desk, session);
+    assert_eq!(generate(desk, session, MADE_AFTERWARDS), CKR_OK, "C_GenerateKeyPair after {after}");
+    ok!(desk.module, C_CloseAllSessions, desk.slot());
+}
+
 /// What a call may say that an event disturbed.
 fn is_fitting(rv: CK_RV, event: &Event) -> bool {
     match rv {
@@ -203,9 +243,13 @@ fn happens(desk: &Desk, event: &Event, moment: &Moment) {
     let name = format!("{} during {}", event.name, moment.name);
     reinsert(desk);
     let session = desk.session();
-    if moment.logged_in {
-        desk.log_in(session);
-        assert_eq!(sign(desk, session), CKR_OK, "before {name}");
+    match moment.user {
+        Some(CKU_SO) => log_in_as_officer(desk, session),
+        Some(_) => {
+            desk.log_in(session);
+            assert_eq!(sign(desk, session), CKR_OK, "before {name}");
+        }
+        None => {}
     }
     while call!(desk.module, C_WaitForSlotEvent, CKF_DONT_BLOCK, &mut 0, ptr::null_mut()) == CKR_OK {}
     if let Some(instruction) = moment.instruction {
@@ -229,9 +273,18 @@ fn happens(desk: &Desk, event: &Event, moment: &Moment) {
         assert!([CKR_SESSION_HANDLE_INVALID, CKR_DEVICE_REMOVED].contains(&info), "{name}: {info:#x}");
     } else {
         assert_eq!(info, CKR_OK, "{name}: the session stands");
+        if moment.user == Some(CKU_SO) {
+            let expected = if event.ends_officer { CKR_USER_NOT_LOGGED_IN } else { CKR_OK };
+            assert_eq!(generate(desk, session, MADE_AGAIN), expected, "{name}: the officer");
+            let log_out = call!(desk.module, C_Logout, session);
+            assert_eq!(log_out, expected, "{name}: C_Logout");
+        }
         assert_eq!(sign(desk, session), CKR_USER_NOT_LOGGED_IN, "{name}: the login is gone");
     }
     everything_works(desk, &name);
+    if moment.user == Some(CKU_SO) {
+        making_works(desk, &name);
+    }
 }
 
 /// All moments for one event, each with the same pcscd and library.

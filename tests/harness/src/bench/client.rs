@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// How long a state of things may take to come about.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A running `pcsc-client`; it leaves its card alone when it ends.
 pub struct Client {
     process: Child,
@@ -63,12 +66,31 @@ impl Client {
         answer
     }
 
+    /// Connects to the card, shared, as a program does that can wait: who closes the last session has the card for
+    /// itself while it finds out whether it is alone, and others get `SCARD_E_SHARING_VIOLATION` meanwhile.
+    ///
+    /// # Panics
+    /// With the answer when it is another error, or that one for 20 s.
+    pub fn connect(&mut self, reader: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.say(&format!("connect shared {reader}"));
+            if !answer.starts_with("error") {
+                return;
+            }
+            assert!(
+                answer == "error SharingViolation" && Instant::now() < deadline,
+                "connect shared {reader}: {answer}"
+            );
+        }
+    }
+
     /// Says a line again and again until the answer is `wanted`.
     ///
     /// # Panics
     /// With the last answer when that does not come about within 20 s.
     pub fn until(&mut self, line: &str, wanted: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let answer = self.say(line);
             if answer == wanted {
