@@ -83,6 +83,7 @@ bench: ## Card commands and milliseconds, beside OpenSC's
 		--ignored --nocapture
 	CARDEA_MODULE=$(MODULE) CARDEA_READERS_RATIO=15 $(CARGO) test --locked --quiet --package cardea --test cardea \
 		boundary::readers::sixteen -- --nocapture
+	$(CARGO) bench --locked --quiet --package cardea --bench sessions
 
 .PHONY: hardware-test
 ifdef VIRTUAL

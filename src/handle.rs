@@ -1,5 +1,6 @@
 //! Handles: nonzero, from one counter, never reused within one C_Initialize.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The counter that session and object handles come from.
@@ -14,6 +15,14 @@ impl Handles {
     /// A handle that was never given out.
     pub fn next(&self) -> u64 {
         self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Gives back most of the memory of a map from which much was removed. What is left is moved rarely enough that a removal
+/// costs the same however much there was.
+pub fn give_back<T>(by_handle: &mut HashMap<u64, T>) {
+    if by_handle.capacity() / 4 > by_handle.len() {
+        by_handle.shrink_to(by_handle.len().saturating_mul(2));
     }
 }
 

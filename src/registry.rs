@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::error::Error;
+use crate::handle::give_back;
 use crate::pcsc::LinkError;
 use crate::session::Session;
 use crate::slot::reader::{Reader, Surroundings};
@@ -45,12 +46,10 @@ impl Sessions {
         self.by_handle.insert(session.handle(), session);
     }
 
-    /// Forgets a session, and with the last the memory that they took.
+    /// Forgets a session and the memory that it took.
     fn remove(&mut self, handle: u64) {
         self.by_handle.remove(&handle);
-        if self.by_handle.is_empty() {
-            self.by_handle = HashMap::new();
-        }
+        give_back(&mut self.by_handle);
     }
 }
 

@@ -28,7 +28,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "token",
         ],
     ),
-    ("registry", &["error", "pcsc", "session", "slot"]),
+    ("registry", &["error", "handle", "pcsc", "session", "slot"]),
     ("session", &["card", "error", "mechanism", "object", "secret", "slot", "token"]),
     (
         "slot",

@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod allocations;
 mod documents;
 mod layers;
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use super::{Content, Object};
 use crate::card::{KeyReference, Storage};
+use crate::handle::give_back;
 
 /// The session objects of one token, by handle.
 #[derive(Default)]
@@ -146,6 +147,7 @@ impl SessionObjects {
         for handle in self.by_owner.remove(&owner).unwrap_or_default() {
             self.forget(handle);
         }
+        give_back(&mut self.by_owner);
     }
 
     /// The user logged out: private objects go.

@@ -22,7 +22,7 @@ use crate::card::{Authentication, CardApplication, CardError, CardObject, Descri
 use crate::channel::Channel;
 use crate::configuration::{Configuration, EjectPolicy};
 use crate::error::Error;
-use crate::handle::Handles;
+use crate::handle::{Handles, give_back};
 use crate::journal::Journal;
 use crate::mechanism::plan::RejectionSecret;
 use crate::object::Object;
@@ -318,6 +318,7 @@ impl Slot {
         let last = self.with_state(generation, |state| {
             state.session_objects.close(handle);
             let last = state.sessions.remove(&handle).is_some() && state.sessions.is_empty();
+            give_back(&mut state.sessions);
             if last {
                 state.log_out();
             }
