@@ -20,6 +20,9 @@ use crate::log::{Level, Log};
 pub struct Configuration {
     /// Refuse a login that would spend the last try of a PIN.
     pub keep_last_try: bool,
+    /// Keep the user's PIN for as long as the login lasts, and verify it again where another program's use of the card has
+    /// ended the login on the card.
+    pub restore_login: bool,
     /// What happens to a card when the application's last session with it is closed.
     pub eject: EjectPolicy,
     /// Names of drivers that are not to be asked, such as `OpenPGP`; case does not matter.
@@ -57,17 +60,20 @@ pub struct Key {
 }
 
 /// Every key there is. A file can say nothing else.
-pub const KEYS: [Key; 3] = [
+pub const KEYS: [Key; 4] = [
     Key {
         name: "keep_last_try",
         variable: "CARDEA_KEEP_LAST_TRY",
         default: "false",
         set: |configuration, value| value.try_into().map(|value| configuration.keep_last_try = value),
-        value: |text| match text {
-            "1" | "true" | "yes" => Value::Boolean(true),
-            "0" | "false" | "no" => Value::Boolean(false),
-            other => Value::String(other.to_owned()),
-        },
+        value: yes_or_no,
+    },
+    Key {
+        name: "restore_login",
+        variable: "CARDEA_RESTORE_LOGIN",
+        default: "false",
+        set: |configuration, value| value.try_into().map(|value| configuration.restore_login = value),
+        value: yes_or_no,
     },
     Key {
         name: "eject",
@@ -87,6 +93,14 @@ pub const KEYS: [Key; 3] = [
         },
     },
 ];
+
+fn yes_or_no(text: &str) -> Value {
+    match text {
+        "1" | "true" | "yes" => Value::Boolean(true),
+        "0" | "false" | "no" => Value::Boolean(false),
+        other => Value::String(other.to_owned()),
+    }
+}
 
 /// Something in a file or a variable that is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -252,21 +266,27 @@ mod tests {
     #[test]
     fn a_variable_says_what_a_file_would() {
         let mut configuration = Configuration::default();
-        for (key, text) in KEYS.iter().zip(["yes", "leave", "PIV, OpenPGP,"]) {
+        for (key, text) in KEYS.iter().zip(["yes", "1", "leave", "PIV, OpenPGP,"]) {
             (key.set)(&mut configuration, (key.value)(text)).unwrap();
         }
-        let applications = vec!["PIV".to_owned(), "OpenPGP".to_owned()];
-        let expected =
-            Configuration { keep_last_try: true, eject: EjectPolicy::Leave, disabled_applications: applications };
+        let expected = Configuration {
+            keep_last_try: true,
+            restore_login: true,
+            eject: EjectPolicy::Leave,
+            disabled_applications: vec!["PIV".to_owned(), "OpenPGP".to_owned()],
+        };
         assert_eq!(configuration, expected);
         assert!((KEYS[0].set)(&mut configuration, (KEYS[0].value)("maybe")).is_err());
     }
 
     #[test]
     fn every_key_has_the_default_that_it_says() {
-        let applications = vec!["PIV".to_owned()];
-        let mut configuration =
-            Configuration { keep_last_try: true, eject: EjectPolicy::Leave, disabled_applications: applications };
+        let mut configuration = Configuration {
+            keep_last_try: true,
+            restore_login: true,
+            eject: EjectPolicy::Leave,
+            disabled_applications: vec!["PIV".to_owned()],
+        };
         for key in &KEYS {
             assert!(add(&mut configuration, &format!("{} = {}", key.name, key.default)).is_empty(), "{}", key.name);
         }

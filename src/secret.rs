@@ -8,17 +8,17 @@ pub type SecretBytes = Zeroizing<Vec<u8>>;
 /// A PIN, PUK or other reference data as the caller supplied it.
 ///
 /// It cannot be printed, compared with `==` or cloned, and wipes itself when dropped.
-pub struct Pin(SecretBytes);
+pub struct Pin(LockedBytes);
 
 impl Pin {
-    /// Copies `bytes` once into memory that is wiped on drop.
+    /// Copies `bytes` once into memory that is kept out of the swap space where the system permits that, and wiped on drop.
     pub fn new(bytes: &[u8]) -> Self {
-        Self(Zeroizing::new(bytes.to_vec()))
+        Self(LockedBytes::new(bytes))
     }
 
     /// The PIN itself, for building a command or a keyed hash.
     pub fn expose(&self) -> &[u8] {
-        &self.0
+        self.0.expose()
     }
 
     /// Length in bytes.

@@ -4,6 +4,7 @@ use cardea_apdu::Capabilities;
 
 use super::channels::Channels;
 use super::security::SecurityEpoch;
+use super::standing::Standing;
 use crate::card::driver::Found;
 use crate::card::key::KeyKind;
 use crate::card::{CardApplication, CardError, Description, PinUse, Role, Tries};
@@ -27,8 +28,8 @@ pub struct CardAccess<'a, 't> {
     offer: Option<Capabilities>,
     /// Established inside this transaction.
     certain: bool,
-    /// The user is logged in as far as we know.
-    logged_in: bool,
+    /// The user's login, as far as we know.
+    standing: Option<Standing>,
     /// SELECT commands of this transaction.
     selections: u32,
     pad: Pad,
@@ -55,15 +56,20 @@ impl<'a, 't> CardAccess<'a, 't> {
             index,
             offer,
             certain,
-            logged_in: false,
+            standing: None,
             selections: 0,
             pad: Pad::default(),
         }
     }
 
     /// The user is logged in: where the application has to be selected anew, the card is asked whether that still holds.
-    pub fn expect_login(&mut self) {
-        self.logged_in = true;
+    pub fn expect_login(&mut self, standing: Standing) {
+        self.standing = Some(standing);
+    }
+
+    /// What became of the login that was expected.
+    pub fn take_login(&mut self) -> Option<Standing> {
+        self.standing.take()
     }
 
     /// What the application said about itself when it was found; once.
@@ -167,8 +173,8 @@ impl<'a, 't> CardAccess<'a, 't> {
         // On a fresh channel nothing was there to be lost.
         if was_selected || !self.is_on_its_own() {
             // Some cards keep the verification while another application is selected, most do not.
-            let kept = self.logged_in && self.application.is_verified(&mut self.channel).unwrap_or(false);
-            if !kept {
+            let standing = self.standing.as_mut();
+            if !standing.is_some_and(|standing| standing.holds(self.application, &mut self.channel)) {
                 self.security.lost_by(self.index);
             }
         }
@@ -257,7 +263,7 @@ impl<'a, 't> CardAccess<'a, 't> {
         }
         match work(self.application, &mut self.channel) {
             Err(error) if !self.certain && is_selection_suspect(error) => {
-                if self.selects_anew()? {
+                if self.selects_anew()? || (error == CardError::SecurityStatus && self.restores_login()) {
                     work(self.application, &mut self.channel)
                 } else {
                     Err(error)
@@ -265,6 +271,12 @@ impl<'a, 't> CardAccess<'a, 't> {
             }
             result => result,
         }
+    }
+
+    /// Whether the application, which is selected for certain, had lost the user's login and has it again.
+    fn restores_login(&mut self) -> bool {
+        let standing = self.standing.as_mut();
+        standing.is_some_and(|standing| standing.restores(self.application, &mut self.channel))
     }
 
     /// A reset in the middle of a transaction leaves nothing selected and nothing verified.

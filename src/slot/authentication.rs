@@ -31,13 +31,14 @@ impl Slot {
     /// The card said yes. `None` stands for a PIN that was typed on the reader.
     pub(super) fn remember_login(&self, generation: u64, role: Role, pin: Option<Pin>) -> Result<(), Error> {
         let (epoch, uses) = (self.epoch(), self.reader().uses());
+        let keeps = self.common.configuration.restore_login;
         self.with_state(generation, |state| {
             // A read-only session may have been opened while the card was busy.
             if role == Role::SecurityOfficer && state.sessions.values().any(|session| !session.read_write) {
                 return Err(Error::SessionReadOnlyExists);
             }
             state.login = match role {
-                Role::User => Login::User { epoch, uses },
+                Role::User => Login::User { epoch, uses, pin: pin.filter(|_| keeps).map(Arc::new) },
                 Role::SecurityOfficer => Login::SecurityOfficer { epoch, pin: pin.map(Arc::new) },
             };
             Ok(())
@@ -107,7 +108,7 @@ impl Slot {
                 self.guard.lock().forget(role);
             }
             match login {
-                Some(Role::User) => Ok(()),
+                Some(Role::User) => self.remember_user(generation, Some(new)),
                 Some(Role::SecurityOfficer) => self.remember_officer(generation, Some(new)),
                 None => {
                     // The card may count the change as a login, which nobody asked for. The PIN is changed even
@@ -248,6 +249,17 @@ impl Slot {
             result => result?,
         }
         self.with_state(generation, |state| state.verified = None)
+    }
+
+    /// The PIN of a user who is logged in has changed; `None` where the new one was typed on the reader.
+    pub(super) fn remember_user(&self, generation: u64, new: Option<&Pin>) -> Result<(), Error> {
+        self.with_state(generation, |state| {
+            if let Login::User { pin, .. } = &mut state.login
+                && pin.is_some()
+            {
+                *pin = new.map(|new| Arc::new(Pin::new(new.expose())));
+            }
+        })
     }
 
     pub(super) fn remember_officer(&self, generation: u64, new: Option<&Pin>) -> Result<(), Error> {

@@ -10,6 +10,7 @@ mod initialization;
 pub mod pin_pad;
 pub mod reader;
 pub mod security;
+mod standing;
 mod volatile;
 mod write;
 
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::card::{Authentication, CardApplication, CardError, CardObject, Description, PrivateKey, Role};
+use crate::card::{Authentication, CardApplication, CardError, CardObject, Description, PrivateKey, Role, Tries};
 use crate::channel::Channel;
 use crate::configuration::{Configuration, EjectPolicy};
 use crate::error::Error;
@@ -27,12 +28,13 @@ use crate::journal::Journal;
 use crate::mechanism::plan::RejectionSecret;
 use crate::object::Object;
 use crate::object::set::ObjectSet;
-use crate::token::login::Proof;
+use crate::token::login::{Login, Proof};
 use crate::token::pin::{GuardKey, PinGuard};
 use crate::token::{OpenSession, TokenState};
 use access::CardAccess;
 pub use info::{MechanismInfo, SlotInfo, TokenInfo};
 use reader::Reader;
+use standing::Standing;
 
 /// Whether this is more than the data objects that a driver may know without asking.
 fn is_key_or_certificate(object: &CardObject) -> bool {
@@ -221,14 +223,28 @@ impl Slot {
         generation: u64,
         work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let now = self.epoch();
-        let logged_in = self.with_state(generation, |state| state.login.role(now) == Some(Role::User))?;
         self.reader.with_card(generation, self.index, |access| {
-            // A reset was noticed at the beginning of the transaction, if there was one.
-            if logged_in && self.epoch() == now {
-                access.expect_login();
+            // A reset was noticed at the beginning of the transaction, if there was one. A logout from here on waits for
+            // the card, and finds there what was restored.
+            if let Some(standing) = self.standing(generation)? {
+                access.expect_login(standing);
             }
-            work(access)
+            let result = work(access);
+            if let Some((pin, outcome)) = access.take_login().and_then(Standing::into_attempt) {
+                self.note(generation, Role::User, (Some(&pin), Tries::Counted), &outcome)?;
+            }
+            result
+        })
+    }
+
+    /// The user's login, if there is one.
+    fn standing(&self, generation: u64) -> Result<Option<Standing>, Error> {
+        let now = self.epoch();
+        self.with_state(generation, |state| match &state.login {
+            login @ Login::User { pin, .. } if login.role(now).is_some() => {
+                Some(Standing::new(pin.clone(), state.user.full()))
+            }
+            _ => None,
         })
     }
 

@@ -62,7 +62,7 @@ impl Slot {
             self.enter(access, generation, role, PinUse::Change(role), interruption)?;
             self.guard.lock().forget(role);
             match login {
-                Some(Role::User) => Ok(()),
+                Some(Role::User) => self.remember_user(generation, None),
                 Some(Role::SecurityOfficer) => self.remember_officer(generation, None),
                 None => {
                     // The card may count the change as a login, which nobody asked for. The PIN is changed even

@@ -22,6 +22,8 @@ pub enum Login {
         epoch: u64,
         /// How often the card had been used when the verification was done (see [`Login::is_followed_by`]).
         uses: u64,
+        /// The PIN, where the configuration has it kept for [`Standing`].
+        pin: Option<Arc<Pin>>,
     },
     /// The security officer.
     SecurityOfficer {
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_login_is_void_for_later_epochs_and_not_for_who_looked_before_it() {
-        let login = Login::User { epoch: 5, uses: 0 };
+        let login = Login::User { epoch: 5, uses: 0, pin: None };
         assert_eq!([4, 5, 6].map(|now| login.role(now)), [Some(Role::User), Some(Role::User), None]);
     }
 }

@@ -152,6 +152,8 @@ impl TokenState {
 pub struct RetryCounter {
     left: Option<u8>,
     most: Option<u8>,
+    /// The most that were left at any time, where the card has said so.
+    highest: Option<u8>,
     failed: bool,
 }
 
@@ -159,12 +161,12 @@ impl RetryCounter {
     fn of(pin: Option<&PinDescription>) -> Self {
         let left = pin.and_then(|pin| pin.retries);
         let most = pin.and_then(|pin| pin.max_retries);
-        Self { left, most, failed: left.is_some_and(|left| left < most.unwrap_or(USUAL_RETRIES)) }
+        Self { left, most, highest: left, failed: left.is_some_and(|left| left < most.unwrap_or(USUAL_RETRIES)) }
     }
 
     /// The card accepted the PIN.
     pub fn succeeded(&mut self) {
-        *self = Self { left: self.most, most: self.most, failed: false };
+        *self = Self { left: self.most, failed: false, ..*self };
     }
 
     /// The card refused a PIN and may have said how many tries are left.
@@ -176,6 +178,12 @@ impl RetryCounter {
     /// The card said how many tries are left.
     pub fn seen(&mut self, left: Option<u8>) {
         self.left = left.or(self.left);
+        self.highest = self.highest.max(left);
+    }
+
+    /// Tries that there are after a right PIN, as far as the card has told.
+    pub fn full(&self) -> u8 {
+        self.most.or(self.highest).unwrap_or(USUAL_RETRIES)
     }
 
     /// Tries left, where known.

@@ -31,6 +31,8 @@ const LOGGED_OUT: &str = " 0020FF80";
 const OPENPGP_SELECTED: &str = "D27600012401";
 /// Log lines that mean that the card has forgotten everything.
 const RESETS: [&str; 2] = [" reset", " power o"];
+/// The configuration's `restore_login`.
+const RESTORE_LOGIN: &str = "CARDEA_RESTORE_LOGIN";
 
 fn duration() -> Duration {
     Duration::from_secs(std::env::var(ASKED).map_or(SECONDS, |seconds| seconds.parse().unwrap()))
@@ -48,13 +50,18 @@ fn a_card_shared_with_opensc_and_scdaemon_serves_all_and_wants_the_pin_only_wher
     let end = Instant::now() + duration();
     let (ours, opensc, gnupg) = std::thread::scope(|scope| {
         let case = a_card_shared_with_opensc_and_scdaemon_serves_all_and_wants_the_pin_only_where_they_took_it;
-        let ours = scope.spawn(move || child::spawn(case, station, &[(MODULE, module::path().to_str().unwrap())]));
+        let ours = ["no", "yes"].map(|restores| {
+            let variables = [(MODULE, module::path().to_str().unwrap()), (RESTORE_LOGIN, restores)];
+            scope.spawn(move || child::spawn(case, station, &variables))
+        });
         let opensc = scope.spawn(|| repeat(end, || opensc_signs(station)));
         let gnupg = scope.spawn(|| repeat(end, || scdaemon_signs(station)));
-        (ours.join().unwrap(), opensc.join().unwrap(), gnupg.join().unwrap())
+        (ours.map(|ours| ours.join().unwrap()), opensc.join().unwrap(), gnupg.join().unwrap())
     });
-    let ours = ours.succeeded();
-    println!("{}OpenSC: {opensc}\nscdaemon: {gnupg}", ours.lines_with("signatures").concat());
+    for ours in ours {
+        print!("{}", ours.succeeded().lines_with("signatures").concat());
+    }
+    println!("OpenSC: {opensc}\nscdaemon: {gnupg}");
     assert!(opensc.signatures > 0 && gnupg.signatures > 0, "OpenSC: {opensc}, scdaemon: {gnupg}");
     assert_eq!(station.pin_tries(), 3);
 }
@@ -93,7 +100,8 @@ fn repeat(end: Instant, mut sign: impl FnMut() -> Result<(), String>) -> Tally {
     tally
 }
 
-/// We, for as long as it lasts: each signature is right, or the PIN is wanted again because somebody took it.
+/// We, for as long as it lasts: each signature is right, or the PIN is wanted again because somebody took it. With
+/// `restore_login` nobody but a reset takes it.
 fn share() {
     let pkcs11 = load();
     pkcs11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
@@ -108,6 +116,7 @@ fn share() {
     session.login(UserType::User, Some(&pin())).unwrap();
     let private = [AUTHENTICATION, CARD_AUTHENTICATION].map(|id| key(&session, ObjectClass::PRIVATE_KEY, id).unwrap());
     let public = [AUTHENTICATION, CARD_AUTHENTICATION].map(|id| key(&session, ObjectClass::PUBLIC_KEY, id).unwrap());
+    let restores = std::env::var(RESTORE_LOGIN).unwrap() == "yes";
     let (mut signatures, mut prompts) = (0_u32, 0_u32);
     let end = Instant::now() + duration();
     while Instant::now() < end {
@@ -122,7 +131,8 @@ fn share() {
             }
             Err(Error::Pkcs11(RvError::UserNotLoggedIn, _)) if number == 0 => {
                 let log = log();
-                assert!(was_taken(&log[seen..]), "the PIN is wanted again, and nobody took it:\n{}", &log[seen..]);
+                let taken = if restores { was_reset(&log[seen..]) } else { was_taken(&log[seen..]) };
+                assert!(taken, "the PIN is wanted again, and nobody took it:\n{}", &log[seen..]);
                 prompts += 1;
                 seen = log.len();
                 session.login(UserType::User, Some(&pin())).unwrap();
@@ -131,7 +141,8 @@ fn share() {
         }
     }
     assert!(signatures > 0);
-    println!("\nours: {signatures} right signatures, {prompts} prompts after the others took the PIN");
+    let name = if restores { "ours with restore_login" } else { "ours" };
+    println!("\n{name}: {signatures} right signatures, {prompts} prompts after the others took the PIN");
 }
 
 /// What has reached the card so far.
@@ -141,8 +152,11 @@ fn log() -> String {
 
 /// Whether others made the card forget PIV's PIN.
 fn was_taken(log: &str) -> bool {
-    let causes = [&[LOGGED_OUT, OPENPGP_SELECTED][..], &RESETS].concat();
-    causes.iter().any(|cause| log.contains(cause))
+    was_reset(log) || [LOGGED_OUT, OPENPGP_SELECTED].iter().any(|cause| log.contains(cause))
+}
+
+fn was_reset(log: &str) -> bool {
+    RESETS.iter().any(|cause| log.contains(cause))
 }
 
 fn key(session: &Session, class: ObjectClass, id: u8) -> Option<ObjectHandle> {

@@ -26,6 +26,7 @@ mod pin_pad;
 mod piv;
 mod private_keys;
 mod removal;
+mod restored_login;
 mod session_objects;
 mod sessions;
 mod several_applications;
