@@ -487,6 +487,17 @@ pub trait CardApplication: Send {
     ) -> Result<SecretKey, CardError> {
         Err(CardError::NotSupported)
     }
+    /// Enciphers one secret key with another, with PKCS#7 padding or without: what C_WrapKey gives.
+    fn wrap_key(
+        &mut self,
+        _: &mut Channel<'_>,
+        _key: &SecretKey,
+        _with: &SecretKey,
+        _: CipherMode<'_>,
+        _padded: bool,
+    ) -> Result<Vec<u8>, CardError> {
+        Err(CardError::NotSupported)
+    }
     /// Enciphers or deciphers whole blocks with a secret key.
     fn cipher(
         &mut self,

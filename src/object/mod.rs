@@ -24,6 +24,7 @@ use crate::card::PrivateKey;
 use crate::card::key::PublicKey;
 use crate::card::secret_key::SecretKey;
 use crate::mechanism::symmetric;
+use crate::secret::LockedBytes;
 use attribute::Attributes;
 pub use rule::Creator;
 
@@ -48,22 +49,39 @@ pub enum Content {
 pub struct Object {
     attributes: Attributes,
     content: Arc<Content>,
+    /// PrivateKeyInfo of a private key that was brought to the card for a session and may leave in a wrapping.
+    leaving: Option<Arc<LockedBytes>>,
 }
 
 impl Object {
     /// An object with these attributes.
     pub fn new(attributes: Attributes, content: Content) -> Self {
-        Self { attributes, content: Arc::new(content) }
+        Self { attributes, content: Arc::new(content), leaving: None }
     }
 
     /// The same object with other attributes.
     fn with_attributes(&self, attributes: Attributes) -> Self {
-        Self { attributes, content: Arc::clone(&self.content) }
+        Self { attributes, content: Arc::clone(&self.content), leaving: self.leaving.clone() }
     }
 
     /// The same object with this CKA_VALUE.
     pub fn with_value(&self, value: &[u8]) -> Self {
         self.with_attributes(self.attributes.clone().bytes(CKA_VALUE, value))
+    }
+
+    /// The same object with what a wrapping of its private key contains.
+    #[must_use]
+    pub fn leaving(self, info: Option<LockedBytes>) -> Self {
+        Self { leaving: info.map(Arc::new), ..self }
+    }
+
+    /// What C_WrapKey wraps: the value of a secret key on the host, or the PrivateKeyInfo of a private key that is here
+    /// for that.
+    pub fn wrappable(&self) -> Option<&LockedBytes> {
+        match &*self.content {
+            Content::Secret(key) => Some(&key.value),
+            _ => self.leaving.as_deref(),
+        }
     }
 
     /// Its attributes.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::operation::appended;
-use crate::card::secret_key::{CipherMode, Direction, SecretKey};
+use crate::card::secret_key::{CipherMode, Direction, SecretKey, SecretKind};
 use crate::card::{Authentication, CardApplication, CardError, Channel, Role};
 use crate::error::Error;
 use crate::mechanism::symmetric::padding;
@@ -16,24 +16,23 @@ use crate::mechanism::{AesMode, Mechanism};
 use crate::secret::SecretBytes;
 use crate::slot::Slot;
 
-/// Block of AES in bytes.
-const BLOCK: usize = 16;
-
 /// A cipher in progress.
 pub(super) struct CardCipher {
     slot: Arc<Slot>,
     generation: u64,
     key: SecretKey,
     direction: Direction,
+    /// Length of a block in bytes.
+    block: usize,
     /// The last block of ciphertext where blocks are chained.
-    chain: Option<[u8; BLOCK]>,
+    chain: Option<Vec<u8>>,
     padded: bool,
     /// Data that wait for more.
     pending: SecretBytes,
 }
 
 impl CardCipher {
-    /// C_EncryptInit or C_DecryptInit: AES in the modes that cards have.
+    /// C_EncryptInit or C_DecryptInit, C_WrapKey or C_UnwrapKey: AES in the modes that cards have.
     pub(super) fn new(
         slot: &Arc<Slot>,
         generation: u64,
@@ -44,22 +43,33 @@ impl CardCipher {
         let Mechanism::Aes(mode) = mechanism else { return Err(Error::MechanismInvalid) };
         let (chain, padded) = match mode {
             AesMode::Ecb => (None, false),
-            AesMode::Cbc { iv } => (Some(*iv), false),
-            AesMode::CbcPad { iv } => (Some(*iv), true),
+            AesMode::Cbc { iv } => (Some(iv.to_vec()), false),
+            AesMode::CbcPad { iv } => (Some(iv.to_vec()), true),
             AesMode::Ctr { .. } | AesMode::Gcm(_) | AesMode::Wrap(_) => return Err(Error::MechanismInvalid),
         };
-        if key.kind.block_len() != Some(BLOCK) {
+        if !matches!(key.kind, SecretKind::Aes { .. }) {
             return Err(Error::KeyTypeInconsistent);
         }
+        let block = key.kind.block_len().ok_or(Error::KeyTypeInconsistent)?;
         let (slot, key, pending) = (Arc::clone(slot), key.clone(), Zeroizing::default());
-        Ok(Self { slot, generation, key, direction, chain, padded, pending })
+        Ok(Self { slot, generation, key, direction, block, chain, padded, pending })
+    }
+
+    /// How blocks are chained from here on.
+    pub(super) fn mode(&self) -> CipherMode<'_> {
+        self.chain.as_deref().map_or(CipherMode::Ecb, CipherMode::Cbc)
+    }
+
+    /// Whether the last block has padding.
+    pub(super) fn is_padded(&self) -> bool {
+        self.padded
     }
 
     /// Most bytes that come of `length` more bytes and the end.
     pub(super) fn output_len(&self, length: usize) -> usize {
         let all = self.pending.len().saturating_add(length);
         match (self.padded, self.direction) {
-            (true, Direction::Encipher) => (all - all % BLOCK).saturating_add(BLOCK),
+            (true, Direction::Encipher) => (all - all % self.block).saturating_add(self.block),
             _ => all,
         }
     }
@@ -69,12 +79,12 @@ impl CardCipher {
         let all = self.pending.len().saturating_add(length);
         // The last block of a padded ciphertext waits for the end, which tells how much of it is data.
         let held = if self.padded && self.direction == Direction::Decipher { all.min(1) } else { 0 };
-        (all - held) / BLOCK * BLOCK
+        (all - held) / self.block * self.block
     }
 
     /// Most bytes that [`Self::finish`] gives.
     pub(super) fn finish_len(&self) -> usize {
-        if self.padded { BLOCK } else { 0 }
+        if self.padded { self.block } else { 0 }
     }
 
     /// Takes the next part and gives what is ready.
@@ -91,8 +101,10 @@ impl CardCipher {
     pub(super) fn finish(mut self) -> Result<SecretBytes, Error> {
         let pending = std::mem::take(&mut self.pending);
         match (self.padded, self.direction) {
-            (true, Direction::Encipher) => self.run(&padding::padded(&pending, BLOCK)),
-            (true, Direction::Decipher) if pending.len() == BLOCK => padding::unpadded(self.run(&pending)?, BLOCK),
+            (true, Direction::Encipher) => self.run(&padding::padded(&pending, self.block)),
+            (true, Direction::Decipher) if pending.len() == self.block => {
+                padding::unpadded(self.run(&pending)?, self.block)
+            }
             (false, _) if pending.is_empty() => Ok(Zeroizing::default()),
             (_, Direction::Encipher) => Err(Error::DataLenRange),
             (_, Direction::Decipher) => Err(Error::EncryptedDataLenRange),
@@ -112,7 +124,7 @@ impl CardCipher {
         if !permitted {
             return Err(Error::UserNotLoggedIn);
         }
-        let mode = self.chain.as_ref().map_or(CipherMode::Ecb, |iv| CipherMode::Cbc(iv));
+        let mode = self.mode();
         let result = self.slot.with_card(self.generation, |access| {
             let (key, direction) = (&self.key, self.direction);
             let encipher = |application: &mut dyn CardApplication, channel: &mut Channel<'_>| {
@@ -131,8 +143,8 @@ impl CardCipher {
             return Err(Error::DeviceError);
         }
         let ciphertext = if self.direction == Direction::Encipher { &result } else { blocks };
-        if let (Some(chain), Some(last)) = (&mut self.chain, ciphertext.last_chunk()) {
-            *chain = *last;
+        if let Some(chain) = &mut self.chain {
+            *chain = ciphertext.get(ciphertext.len() - self.block..).unwrap_or_default().to_vec();
         }
         Ok(result)
     }

@@ -57,7 +57,25 @@ pub(super) fn generate(
 
 /// C_CreateObject for a private key.
 pub(super) fn create(session: &Session, template: &Template) -> Result<u64, Error> {
-    let Imported { wish, value, .. } = Imported::parse(template, session.creator()?)?;
+    bring(session, Imported::parse(template, session.creator()?)?)
+}
+
+/// Whether the token takes such a key from C_UnwrapKey, as far as that can be said before it is unwrapped.
+pub(super) fn check_unwrap(session: &Session, template: &Template) -> Result<(), Error> {
+    Imported::check_unwrapped(template, session.creator()?)?;
+    let store = session.slot().store(session.generation())?;
+    if store.import.is_empty() { Err(Error::TemplateInconsistent) } else { Ok(()) }
+}
+
+/// C_UnwrapKey for a private key: `info` is its PrivateKeyInfo, with at most so many zeros after it.
+pub(super) fn unwrap(session: &Session, template: &Template, info: &[u8], filling: usize) -> Result<u64, Error> {
+    bring(session, Imported::unwrapped(template, info, filling, session.creator()?)?)
+}
+
+/// Brings a private key to the card.
+fn bring(session: &Session, imported: Imported) -> Result<u64, Error> {
+    let mut leaving = imported.leaving()?;
+    let Imported { wish, value, .. } = imported;
     let store = session.slot().store(session.generation())?;
     let taken = matches!(wish.new.kind, NewKind::Private(kind) if store.import.contains(&kind));
     if !taken {
@@ -78,7 +96,10 @@ pub(super) fn create(session: &Session, template: &Template) -> Result<u64, Erro
         session.handle(),
         &new,
         |application, channel, reference| application.import_private_key(channel, reference, &new, &value),
-        |token, key, next| shown(token, &wish, None, &key, next),
+        |token, key, next| {
+            let objects = shown(token, &wish, None, &key, next).into_iter();
+            objects.map(|(handle, object)| (handle, object.leaving(leaving.take()))).collect()
+        },
     )?;
     handles.first().copied().ok_or(Error::GeneralError)
 }

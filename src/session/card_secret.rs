@@ -5,10 +5,15 @@ use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
 use super::Session;
+use super::card_cipher::CardCipher;
+use super::operation::{Answer, plain};
 use crate::card::new_key::{NewKey, NewKind, Storage, Unwrapping};
-use crate::card::secret_key::{SecretKey, SecretKind, SecretUsage};
-use crate::card::{CardApplication, CardError, CardObject, Channel, KeyPolicy, KeyReference, PrivateKey, Role, Usage};
+use crate::card::secret_key::{CipherMode, Direction, SecretKey, SecretKind, SecretUsage};
+use crate::card::{
+    Authentication, CardApplication, CardError, CardObject, Channel, KeyPolicy, KeyReference, Role, Usage,
+};
 use crate::error::Error;
+use crate::mechanism::Mechanism;
 use crate::object::template::Template;
 use crate::object::{Object, card_secret_key};
 use crate::secret::SecretBytes;
@@ -35,6 +40,26 @@ const KNOWN: [CK_ATTRIBUTE_TYPE; 19] = [
     CKA_MODIFIABLE,
     CKA_DESTROYABLE,
 ];
+
+/// The only length that keys of a type have.
+pub(super) fn only_length(key_type: CK_KEY_TYPE) -> Option<usize> {
+    (key_type == CKK_DES3).then_some(24)
+}
+
+/// Whether a key of this type and some length might be the card's, as [`wish`] has it.
+pub(super) fn may_take(session: &Session, template: &Template, key_type: CK_KEY_TYPE) -> Result<bool, Error> {
+    let lengths: &[usize] = match key_type {
+        CKK_AES => &[16, 24, 32],
+        CKK_DES3 => &[24],
+        _ => &[],
+    };
+    for length in lengths {
+        if wish(session, template, key_type, *length)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 /// The wish for a key on the card; `None` for keys of the host.
 ///
@@ -111,14 +136,58 @@ pub(super) fn generate(session: &Session, new: &NewKey) -> Result<Option<u64>, E
     made.map(Some)
 }
 
-/// Unwraps the key with an RSA key of the card: its value never comes to the host.
-pub(super) fn unwrap(session: &Session, new: &NewKey, with: &PrivateKey, wrapped: &[u8]) -> Result<u64, Error> {
-    if session.slot().role(session.generation())? != Some(Role::User) {
+/// Unwraps the key with a key of the card: its value never comes to the host.
+pub(super) fn unwrap(session: &Session, new: &NewKey, with: Unwrapping<'_>, wrapped: &[u8]) -> Result<u64, Error> {
+    let authentication = match with {
+        Unwrapping::Rsa(key) => key.authentication,
+        Unwrapping::Cipher { key, .. } => key.authentication,
+    };
+    if authentication != Authentication::Never && session.slot().role(session.generation())? != Some(Role::User) {
         return Err(Error::UserNotLoggedIn);
     }
-    make(session, new, |application, channel, reference| {
-        application.unwrap_key(channel, reference, new, Unwrapping::Rsa(with), wrapped)
-    })
+    make(session, new, |application, channel, reference| application.unwrap_key(channel, reference, new, with, wrapped))
+}
+
+/// C_WrapKey of one secret key of the card with another. The card chains the blocks of what is longer than one, and
+/// fills none up (`KeySizeRange`).
+pub(super) fn wrap(
+    session: &Session,
+    mechanism: &Mechanism,
+    key: &SecretKey,
+    with: &SecretKey,
+    capacity: Option<usize>,
+) -> Result<Answer, Error> {
+    let (slot, generation) = (session.slot(), session.generation());
+    let cipher = CardCipher::new(slot, generation, with, mechanism, Direction::Encipher)?;
+    let (length, block) = (key.kind.len(), with.kind.block_len().unwrap_or(1));
+    let fits = cipher.is_padded() || length.is_multiple_of(block);
+    if !fits || cipher.mode() == CipherMode::Ecb && length > block {
+        return Err(Error::KeySizeRange);
+    }
+    if let Some(answer) = Answer::before(cipher.output_len(length), capacity) {
+        return Ok(answer);
+    }
+    let permitted = [key, with].iter().all(|key| key.authentication == Authentication::Never);
+    if !permitted && slot.role(generation)? != Some(Role::User) {
+        return Err(Error::UserNotLoggedIn);
+    }
+    let wrapped = slot.with_card(generation, |access| {
+        let wrapped = access.probably(|application, channel| {
+            slot.keeps(generation, key.storage)?;
+            slot.keeps(generation, with.storage)?;
+            application.wrap_key(channel, key, with, cipher.mode(), cipher.is_padded())
+        });
+        match wrapped {
+            Err(CardError::SecurityStatus) => {
+                slot.lose_login();
+                Err(Error::UserNotLoggedIn)
+            }
+            Err(CardError::NotSupported) => Err(Error::KeyNotWrappable),
+            result => Ok(result?),
+        }
+    })?;
+    let whole = wrapped.len() == cipher.output_len(length);
+    if whole { Ok(Answer::Bytes(plain(wrapped))) } else { Err(Error::DeviceError) }
 }
 
 fn make(

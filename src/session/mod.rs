@@ -16,6 +16,7 @@ pub mod random;
 pub mod search;
 pub mod sign;
 pub mod state;
+mod unwrap;
 pub mod verify;
 pub mod wrap;
 

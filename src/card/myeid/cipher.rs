@@ -6,7 +6,7 @@
 use cardea_apdu::Command;
 use zeroize::Zeroizing;
 
-use super::security_environment::{Operation, set_cipher};
+use super::security_environment::{Algorithm, Operation, set_cipher, set_wrapping};
 use crate::card::CardError;
 use crate::card::command::{INS_PERFORM_SECURITY_OPERATION, execute};
 use crate::card::secret_key::{CipherMode, Direction, SecretKey};
@@ -87,6 +87,33 @@ fn each(
         result.extend_from_slice(&perform(channel, BLOCK, direction, block)?);
     }
     Ok(result)
+}
+
+/// Has the card encipher one of its keys with another. It chains the blocks, which a single one does not show.
+pub(super) fn wrap(
+    channel: &mut Channel<'_>,
+    key: &SecretKey,
+    with: &SecretKey,
+    mode: CipherMode<'_>,
+    padded: bool,
+) -> Result<Vec<u8>, CardError> {
+    let block = with.kind.block_len().ok_or(CardError::NotSupported)?;
+    let length = key.kind.len();
+    let (algorithm, wrapped) =
+        if padded { (Algorithm::WrapPadded, (length / block + 1) * block) } else { (Algorithm::Wrap, length) };
+    let zeros = vec![0; block];
+    let vector = match mode {
+        CipherMode::Cbc(vector) if vector.len() == block => vector,
+        CipherMode::Ecb if wrapped == block => &zeros,
+        CipherMode::Cbc(_) | CipherMode::Ecb => return Err(CardError::NotSupported),
+    };
+    if !wrapped.is_multiple_of(block) {
+        return Err(CardError::Input);
+    }
+    set_wrapping(channel, algorithm, with.reference, key.reference, vector)?;
+    let command = Command::new(0x00, INS_PERFORM_SECURITY_OPERATION, 0x84, 0x00).le(wrapped);
+    let answer = execute(channel, command)?;
+    if answer.len() == wrapped { Ok(answer.to_vec()) } else { Err(CardError::Malformed { what: "wrapped key" }) }
 }
 
 fn operation(direction: Direction) -> Operation {

@@ -432,6 +432,17 @@ impl CardApplication for MyEid {
         self.make(channel, reference, new, make, |lists, channel, key| lists.add_secret(channel, key))
     }
 
+    fn wrap_key(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: &SecretKey,
+        with: &SecretKey,
+        mode: CipherMode<'_>,
+        padded: bool,
+    ) -> Result<Vec<u8>, CardError> {
+        cipher::wrap(channel, key, with, mode, padded)
+    }
+
     fn delete_key(
         &mut self,
         channel: &mut Channel<'_>,

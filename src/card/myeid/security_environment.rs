@@ -52,10 +52,10 @@ pub(super) enum Algorithm {
     Pkcs1 = 0x02,
     /// ECDSA and ECDH.
     Curve = 0x04,
-    /// Unwrapping, with a block cipher without padding.
-    Unwrap = 0x0A,
-    /// Unwrapping with a block cipher, PKCS#7 padding removed.
-    UnwrapPadded = 0x8A,
+    /// Wrapping and unwrapping, with a block cipher without padding.
+    Wrap = 0x0A,
+    /// Wrapping and unwrapping with a block cipher, PKCS#7 padding added or removed.
+    WrapPadded = 0x8A,
 }
 
 /// Sets the environment for a private key.
@@ -91,6 +91,20 @@ pub(super) fn set_unwrapping(
     let target = target.to_be_bytes();
     set(channel, Operation::Decipher, algorithm, key, |template| {
         template.push(SECRET_REFERENCE, &target).push_if_some(INITIAL_VECTOR, vector)
+    })
+}
+
+/// Sets the environment for wrapping the key in the file `target`, with a block cipher's initial vector.
+pub(super) fn set_wrapping(
+    channel: &mut Channel<'_>,
+    algorithm: Algorithm,
+    key: KeyReference,
+    KeyReference(target): KeyReference,
+    vector: &[u8],
+) -> Result<(), CardError> {
+    let target = target.to_be_bytes();
+    set(channel, Operation::Encipher, algorithm, key, |template| {
+        template.push(SECRET_REFERENCE, &target).push(INITIAL_VECTOR, vector)
     })
 }
 

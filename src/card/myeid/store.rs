@@ -198,7 +198,7 @@ pub(super) fn unwrap_key(
                 return Err(CardError::Input);
             }
             with_file(channel, reference, new, pin, |channel| {
-                set_unwrapping(channel, Algorithm::Unwrap, key.reference, reference, None)?;
+                set_unwrapping(channel, Algorithm::Wrap, key.reference, reference, None)?;
                 send_cryptogram(channel, 0x00, wrapped).map(drop)
             })?;
         }
@@ -228,8 +228,8 @@ fn unwrapping_algorithm(value: usize, block: usize, wrapped: usize) -> Result<Al
     let padded = (value / block + 1) * block;
     match wrapped {
         _ if wrapped > WRAPPED_MAX => Err(CardError::NotSupported),
-        _ if wrapped == value && value.is_multiple_of(block) => Ok(Algorithm::Unwrap),
-        _ if wrapped == padded => Ok(Algorithm::UnwrapPadded),
+        _ if wrapped == value && value.is_multiple_of(block) => Ok(Algorithm::Wrap),
+        _ if wrapped == padded => Ok(Algorithm::WrapPadded),
         _ => Err(CardError::Input),
     }
 }
@@ -471,10 +471,10 @@ mod tests {
 
     #[test]
     fn the_length_of_a_cryptogram_tells_its_padding() {
-        assert_eq!(unwrapping_algorithm(16, 16, 16), Ok(Algorithm::Unwrap));
-        assert_eq!(unwrapping_algorithm(16, 16, 32), Ok(Algorithm::UnwrapPadded));
-        assert_eq!(unwrapping_algorithm(24, 16, 32), Ok(Algorithm::UnwrapPadded));
-        assert_eq!(unwrapping_algorithm(24, 8, 24), Ok(Algorithm::Unwrap));
+        assert_eq!(unwrapping_algorithm(16, 16, 16), Ok(Algorithm::Wrap));
+        assert_eq!(unwrapping_algorithm(16, 16, 32), Ok(Algorithm::WrapPadded));
+        assert_eq!(unwrapping_algorithm(24, 16, 32), Ok(Algorithm::WrapPadded));
+        assert_eq!(unwrapping_algorithm(24, 8, 24), Ok(Algorithm::Wrap));
         assert_eq!(unwrapping_algorithm(24, 16, 24), Err(CardError::Input));
         assert_eq!(unwrapping_algorithm(16, 16, 48), Err(CardError::Input));
     }

@@ -65,9 +65,12 @@ pub fn check_cipher(mechanism: &Mechanism, kind: SecretKind) -> Result<&AesMode>
     }
 }
 
-/// Whether a key that is wrapped by `mechanism` is filled with zeros to a whole block (PKCS#11 3.2 6.13.3, 6.13.4).
-pub fn is_filled_with_zeros(mechanism: &Mechanism) -> bool {
-    matches!(mechanism, Mechanism::Aes(AesMode::Ecb | AesMode::Cbc { .. }))
+/// The block to whose multiple a secret key is filled with zeros when `mechanism` wraps it (PKCS#11 3.2 6.13.3, 6.13.4).
+pub fn filled_block(mechanism: &Mechanism) -> Option<usize> {
+    match mechanism {
+        Mechanism::Aes(AesMode::Ecb | AesMode::Cbc { .. }) => Some(BLOCK),
+        _ => None,
+    }
 }
 
 /// Whether a key of this kind signs and verifies by `mechanism`: the function and the length of the code in bytes.

@@ -5,6 +5,7 @@ mod certificate;
 mod data;
 mod lasting;
 mod private_key;
+mod private_key_info;
 mod public_key;
 
 use cryptoki_sys::*;

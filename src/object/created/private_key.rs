@@ -4,7 +4,7 @@ use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
 use super::public_key::{curve, key_type_number};
-use super::{Creator, Rule, named};
+use super::{Creator, Rule, named, private_key_info};
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, NewKind, PrivateValue};
 use crate::card::secret_key::SecretUsage;
@@ -17,7 +17,7 @@ use crate::object::private_key;
 use crate::object::rule::{Change, Form, Given, KEY, STORAGE, parse, rule};
 use crate::object::template::Template;
 use crate::object::{Content, Object};
-use crate::secret::SecretBytes;
+use crate::secret::{LockedBytes, SecretBytes};
 
 /// CKA_YUBICO_TOUCH_POLICY: 0 the card's own, 1 never, 2 always, 3 cached (ykcs11).
 const TOUCH_POLICY: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED + 0x5955_4201;
@@ -74,7 +74,22 @@ pub struct PrivateWish {
     attributes: Attributes,
 }
 
-/// C_CreateObject for a private key: what is asked of it, its value, and its public half.
+/// C_UnwrapKey: the numbers come out of the wrapping.
+const UNWRAPPED: &[Rule] = &[
+    rule(CKA_MODULUS, Form::Bytes, Given::Never, Change::Never),
+    rule(CKA_PUBLIC_EXPONENT, Form::Bytes, Given::Never, Change::Never),
+    rule(CKA_PRIVATE_EXPONENT, Form::Bytes, Given::Never, Change::Never),
+    rule(CKA_PRIME_1, Form::Bytes, Given::Never, Change::Never),
+    rule(CKA_PRIME_2, Form::Bytes, Given::Never, Change::Never),
+    rule(CKA_EXPONENT_1, Form::Bytes, Given::Never, Change::Never),
+    rule(CKA_EXPONENT_2, Form::Bytes, Given::Never, Change::Never),
+    rule(CKA_COEFFICIENT, Form::Bytes, Given::Never, Change::Never),
+    rule(CKA_EC_PARAMS, Form::Bytes, Given::Never, Change::Never),
+    rule(CKA_VALUE, Form::Bytes, Given::Never, Change::Never),
+    rule(CKA_EC_POINT, Form::Bytes, Given::Never, Change::Never),
+];
+
+/// C_CreateObject or C_UnwrapKey for a private key: what is asked of it, its value, and its public half.
 pub struct Imported {
     /// What is asked of it.
     pub wish: PrivateWish,
@@ -88,21 +103,30 @@ impl PrivateWish {
     /// Judges the template of a private key that a card generates.
     pub fn generated(template: &Template, kind: KeyKind, creator: Creator) -> Result<Self, Error> {
         let attributes = parse(template, &[STORAGE, KEY, RULES, GENERATED], creator)?;
-        Self::new(template, attributes, kind, creator)
+        Self::new(template, attributes, kind, creator, false)
     }
 
-    fn new(template: &Template, attributes: Attributes, kind: KeyKind, creator: Creator) -> Result<Self, Error> {
+    /// `known` says whether the value is here and not the card's secret.
+    fn new(
+        template: &Template,
+        attributes: Attributes,
+        kind: KeyKind,
+        creator: Creator,
+        known: bool,
+    ) -> Result<Self, Error> {
         let own = key_type_number(PairType::of(kind));
         let class = template.ulong(CKA_CLASS)?.is_none_or(|class| class == CKO_PRIVATE_KEY);
         if !class || template.ulong(CKA_KEY_TYPE)?.is_some_and(|given| given != own) {
             return Err(Error::TemplateInconsistent);
         }
         let on_token = creator.lasting(template)?;
-        // A key of the card does not leave it, and no program is let believe that it could.
-        let leaves = attributes.is_true(CKA_EXTRACTABLE);
+        // A key of the card does not leave it, and no program is let believe that it could. One that was brought for a
+        // session leaves in a wrapping where the template says so.
+        let stays = on_token || !known;
+        let leaves = attributes.is_true(CKA_EXTRACTABLE) || attributes.is_true(CKA_WRAP_WITH_TRUSTED);
         let dated = [CKA_START_DATE, CKA_END_DATE].into_iter().any(|date| is_given(&attributes, date));
         let bound = [CKA_MODIFIABLE, CKA_DESTROYABLE].into_iter().any(|fate| !attributes.is_true(fate));
-        if leaves || attributes.is_true(CKA_WRAP_WITH_TRUSTED) || on_token && (dated || bound) {
+        if stays && leaves || on_token && (dated || bound) {
             return Err(Error::TemplateInconsistent);
         }
         let private = template.boolean(CKA_PRIVATE)?.unwrap_or(true);
@@ -129,7 +153,8 @@ impl PrivateWish {
     pub fn session_object(&self, token: &str, key: &PrivateKey, handle: u64) -> Object {
         let object = private_key::object(token, key);
         let given = [CKA_SUBJECT, CKA_START_DATE, CKA_END_DATE, CKA_MODIFIABLE, CKA_DESTROYABLE];
-        let attributes = given.into_iter().fold(object.attributes().clone(), |attributes, attribute| {
+        let given = given.into_iter().chain([CKA_EXTRACTABLE, CKA_WRAP_WITH_TRUSTED]);
+        let attributes = given.fold(object.attributes().clone(), |attributes, attribute| {
             attributes.bytes(attribute, self.attributes.shown(attribute).unwrap_or_default())
         });
         let attributes = attributes
@@ -152,13 +177,60 @@ impl Imported {
         };
         let attributes = parse(template, &[STORAGE, KEY, RULES, own], creator)?;
         let (value, public) = if key_type == CKK_RSA { rsa(&attributes)? } else { on_curve(&attributes, key_type)? };
-        let info = attributes.shown(CKA_PUBLIC_KEY_INFO).unwrap_or_default();
-        if !info.is_empty() && info != public.to_spki() {
+        if given_info(&attributes).is_some_and(|info| info != public.to_spki()) {
             return Err(Error::TemplateInconsistent);
         }
-        let wish = PrivateWish::new(template, attributes, public.kind(), creator)?;
+        let wish = PrivateWish::new(template, attributes, public.kind(), creator, true)?;
         Ok(Self { wish, value, public })
     }
+
+    /// C_UnwrapKey: judges the template, with any value that has its type.
+    pub fn check_unwrapped(template: &Template, creator: Creator) -> Result<(), Error> {
+        unwrapped_attributes(template, creator).map(drop)
+    }
+
+    /// C_UnwrapKey: the key in the PrivateKeyInfo at the beginning of `info`, after which nothing follows but at most
+    /// `filling` zeros. `WrappedKeyInvalid` where there is no key, or one of another type.
+    pub fn unwrapped(template: &Template, info: &[u8], filling: usize, creator: Creator) -> Result<Self, Error> {
+        let (key_type, attributes) = unwrapped_attributes(template, creator)?;
+        let length = private_key_info::encoded_len(info).ok_or(Error::WrappedKeyInvalid)?;
+        let (info, rest) = info.split_at_checked(length).ok_or(Error::WrappedKeyInvalid)?;
+        if rest.len() > filling || rest.iter().any(|byte| *byte != 0) {
+            return Err(Error::WrappedKeyInvalid);
+        }
+        let (own, numbers) = private_key_info::decode(info)?;
+        if own != key_type {
+            return Err(Error::WrappedKeyInvalid);
+        }
+        let judged = if own == CKK_RSA { rsa(&numbers) } else { on_curve(&numbers, own) };
+        let (value, public) = judged.map_err(private_key_info::refusal)?;
+        if given_info(&attributes).is_some_and(|info| info != public.to_spki()) {
+            return Err(Error::TemplateInconsistent);
+        }
+        let wish = PrivateWish::new(template, attributes, public.kind(), creator, true)?;
+        Ok(Self { wish, value, public })
+    }
+
+    /// What a wrapping of the key contains: its PrivateKeyInfo, where the template lets it leave.
+    pub fn leaving(&self) -> Result<Option<LockedBytes>, Error> {
+        if !self.wish.attributes.is_true(CKA_EXTRACTABLE) {
+            return Ok(None);
+        }
+        private_key_info::encode(&self.value).map(|info| Some(LockedBytes::new(&info)))
+    }
+}
+
+fn unwrapped_attributes(template: &Template, creator: Creator) -> Result<(CK_KEY_TYPE, Attributes), Error> {
+    template.consistent()?;
+    let key_type = template.ulong(CKA_KEY_TYPE)?.ok_or(Error::TemplateIncomplete)?;
+    if !matches!(key_type, CKK_RSA | CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) {
+        return Err(Error::TemplateInconsistent);
+    }
+    Ok((key_type, parse(template, &[STORAGE, KEY, RULES, UNWRAPPED], creator)?))
+}
+
+fn given_info(attributes: &Attributes) -> Option<&[u8]> {
+    attributes.shown(CKA_PUBLIC_KEY_INFO).filter(|info| !info.is_empty())
 }
 
 fn rsa(attributes: &Attributes) -> Result<(PrivateValue, PublicKey), Error> {

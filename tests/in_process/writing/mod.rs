@@ -5,6 +5,7 @@ mod imports;
 mod initialization;
 mod key_pairs;
 mod objects;
+mod wrapping;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,8 +47,12 @@ impl Setting {
     pub fn new(name: &str) -> Self {
         let mut card = MyEidCard::new(MyEidOptions::default());
         provision_myeid(&mut card, &MyEidLayout::standard(), &Authority::default());
-        let chip = card.probe();
-        let reader = LocalReader::new("Virtual Reader 00 00", VirtualReader::with_card(card));
+        Self::of(name, card.probe(), VirtualReader::with_card(card))
+    }
+
+    /// Another card than the usual one.
+    pub fn of(name: &str, chip: MyEidProbe, reader: VirtualReader) -> Self {
+        let reader = LocalReader::new("Virtual Reader 00 00", reader);
         let journal = std::env::temp_dir().join(format!("cardea-writing-{name}-{}", std::process::id()));
         let _ = std::fs::remove_file(&journal);
         let library = library(&reader, &journal);
