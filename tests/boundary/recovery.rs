@@ -160,14 +160,23 @@ fn reset(desk: &Desk) {
     other.must("disconnect leave");
 }
 
+/// A command that finds the card without power is given again on another connection: pcscd may switch off a card that its
+/// last user leaves although somebody else has just connected (1.9.9, about once in a thousand such encounters).
 fn select_another(desk: &Desk) {
-    let mut other = another(desk);
-    other.connect(PCSC_NAME);
-    other.must("begin");
     let select = [&[0x00, 0xA4, 0x04, 0x00, DUMMY_AID.len() as u8][..], &DUMMY_AID].concat();
-    assert!(other.must(&format!("transmit {}", hex::encode_upper(select))).ends_with("9000"));
-    other.must("end");
-    other.must("disconnect leave");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut other = another(desk);
+        other.connect(PCSC_NAME);
+        other.must("begin");
+        let answer = other.say(&format!("transmit {}", hex::encode_upper(&select)));
+        other.must("end");
+        other.must("disconnect leave");
+        if answer.ends_with("9000") {
+            return;
+        }
+        assert!(answer == "error NotTransacted" && Instant::now() < deadline, "SELECT by another program: {answer}");
+    }
 }
 
 /// Pulls the card and does `back` when pcscd has taken note, which it does later than clients see an empty reader where a

@@ -24,6 +24,12 @@ const START: Duration = Duration::from_secs(90);
 const LOADING: Duration = Duration::from_secs(30);
 /// Runs in the browser; the file says how.
 const LOAD: &str = include_str!("load.js");
+/// The text of the window that is open as long as somebody is to type on the reader; empty until it has loaded.
+const PIN_PAD: &str = r#"
+    const windows = [...Services.wm.getEnumerator(null)];
+    const asks = windows.find(({ location }) => location.href === "chrome://pippki/content/protectedAuth.xhtml");
+    arguments[0](asks?.document.getElementById("tokenName")?.textContent ?? "");
+"#;
 
 /// Nothing but what a test asks for reaches the network, and nothing but the page asks for the card.
 const PREFERENCES: &str = r#"
@@ -152,7 +158,30 @@ impl Firefox {
 
     /// Goes to all of these pages at once, each in a tab of its own.
     pub fn visit_together(&mut self, urls: &[&str]) -> Vec<Result<(), String>> {
+        self.set_out(urls);
+        self.arrive(urls)
+    }
+
+    /// Begins to load these pages, as [`Self::visit_together`] does.
+    pub fn set_out(&mut self, urls: &[&str]) {
         self.marionette.chrome(LOAD, json!([urls]));
+    }
+
+    /// Waits for Firefox's word that the PIN is to be typed on the reader.
+    pub fn await_pin_pad(&mut self) -> String {
+        let deadline = Instant::now() + LOADING;
+        loop {
+            let text = self.marionette.chrome(PIN_PAD, json!([]));
+            if let Some(text) = text.as_str().filter(|text| !text.is_empty()) {
+                return text.to_owned();
+            }
+            assert!(Instant::now() < deadline, "Firefox does not send its user to the reader");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits for the pages of [`Self::set_out`].
+    pub fn arrive(&mut self, urls: &[&str]) -> Vec<Result<(), String>> {
         let deadline = Instant::now() + LOADING;
         let ends = loop {
             let ends = self.marionette.chrome("arguments[0](window.cardea.tabs)", json!([]));

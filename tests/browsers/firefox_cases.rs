@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use cardea_harness::piv::PivOptions;
 use cardea_harness::provision::{Holder, KeyKind, KeySlot, Layout, Usage};
+use cardea_harness::reader::{Key, PinPad};
 use cardea_page::{Page, Trust, Version};
 
 use super::dialogs::{Answers, Dialog};
@@ -12,8 +13,8 @@ use crate::clients::station::{Card, Station};
 
 /// The card's PIN.
 const PIN: &str = cardea_harness::provision::PIN;
-/// How long pcscd may take to see a card come or go.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long pcscd may take to see a card come or go, and a reader to ask.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// What the page says about a visitor without a certificate.
 const NOBODY: &str = "Not logged in";
 
@@ -231,4 +232,48 @@ fn firefox_uses_a_key_that_wants_the_pin_for_each_signature_once_for_each_login(
     assert!(firefox.visit(&page.url()).is_err());
     assert_eq!(firefox.dialogs().into_iter().filter(is_pin).count(), 1);
     assert_eq!(page.visits().len(), 1);
+}
+
+/// Firefox opens a window for the time of the entry, and closes it when C_Login returns: not if that is before the window
+/// has loaded (ESR 153), which takes a reader that does not wait for a person.
+#[test]
+fn firefox_asks_for_no_pin_where_the_reader_does_and_goes_on_when_it_is_typed_or_cancelled_there() {
+    if !Firefox::installed() {
+        return;
+    }
+    let station = Station::new(Card::Elliptic);
+    let user = [Key::Cancel, Key::Digits(PIN.to_owned())];
+    station.reader.set_pin_pad(Some(PinPad { delay: 4 * PATIENCE, ..PinPad::typing(&[]).with_user(user) }));
+    let page = page(&station, Version::Tls13);
+    let profile = Profile::new(&station, &[&page], Choice::Automatic);
+    let mut firefox = Firefox::start(&station, &profile, "firefox-pin-pad");
+    firefox.answer(&Answers::default());
+    for (prompts, title) in [(1, NOBODY), (2, "Logged in")] {
+        firefox.set_out(&[&page.url()]);
+        let text = firefox.await_pin_pad();
+        assert!(text.contains("PIV Card #"), "{text}");
+        await_prompts(&station, prompts);
+        station.reader.hurry();
+        assert_eq!(firefox.arrive(&[&page.url()]), [Ok(())]);
+        assert_eq!(firefox.title(), title);
+        firefox.picture(&format!("page-{prompts}.png"));
+    }
+    is_let_in(&mut firefox, &page.url(), "9A");
+    assert_eq!(firefox.dialogs(), []);
+    assert_eq!(prompts(&station), 2);
+}
+
+/// How often the reader has asked for a PIN.
+fn prompts(station: &Station) -> u32 {
+    station.reader.pin_pad().unwrap().prompts
+}
+
+/// Waits until the reader asks for the PIN for this time.
+fn await_prompts(station: &Station, wanted: u32) {
+    let deadline = Instant::now() + PATIENCE;
+    while prompts(station) < wanted {
+        assert!(Instant::now() < deadline, "the reader does not ask");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(prompts(station), wanted);
 }

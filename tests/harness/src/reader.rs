@@ -155,6 +155,12 @@ impl VirtualReader {
         self.state().pin_pad = pin_pad;
     }
 
+    /// Ends what the reader waits for: the user of the PIN pad acts, and a delayed command goes on.
+    pub fn hurry(&self) {
+        self.state().hurried += 1;
+        self.0.changed.notify_all();
+    }
+
     /// The PIN pad as it is: how often it has asked, and what its user has yet to do.
     #[must_use]
     pub fn pin_pad(&self) -> Option<PinPad> {
@@ -429,14 +435,15 @@ impl VirtualReader {
         self.wait(state, time)
     }
 
-    /// Is busy for `time`, or less if the card is pulled meanwhile.
+    /// Is busy for `time`, or less if the card is pulled or somebody hurries meanwhile.
     fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>, time: Duration) -> MutexGuard<'a, State> {
         if time.is_zero() {
             return state;
         }
-        let tenure = state.tenure;
+        let (tenure, hurried) = (state.tenure, state.hurried);
         state.busy = true;
-        let wait = self.0.changed.wait_timeout_while(state, time, |state| state.tenure == tenure);
+        let waits = |state: &mut State| (state.tenure, state.hurried) == (tenure, hurried);
+        let wait = self.0.changed.wait_timeout_while(state, time, waits);
         let (mut state, _) = wait.unwrap_or_else(PoisonError::into_inner);
         state.busy = false;
         self.0.changed.notify_all();

@@ -43,6 +43,8 @@ pub(super) struct State {
     pub(super) latency: Duration,
     pub(super) properties: Properties,
     pub(super) pin_pad: Option<PinPad>,
+    /// How often somebody has hurried.
+    pub(super) hurried: u32,
     /// Started on the PIN pad and not finished.
     pub(super) entry: Option<Entry>,
     pub(super) faults: Faults,
@@ -63,6 +65,7 @@ impl State {
             latency: Duration::ZERO,
             properties,
             pin_pad: None,
+            hurried: 0,
             entry: None,
             faults: Faults::default(),
             log: Log::new(),
