@@ -36,11 +36,12 @@ fn shuffled(mut handles: Vec<u64>) -> Vec<u64> {
     handles
 }
 
-fn finding(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("find one of so many sessions");
+/// Finds one after the other of these, of all that are open.
+fn finding(criterion: &mut Criterion, what: &str, choose: impl Fn(Vec<u64>) -> Vec<u64>) {
+    let mut group = criterion.benchmark_group(what);
     for number in NUMBERS {
         let setting = Setting::elliptic();
-        let handles = shuffled(open(&setting, number));
+        let handles = choose(open(&setting, number));
         let mut next = handles.iter().cycle();
         group.bench_function(BenchmarkId::from_parameter(number), |bencher| {
             bencher.iter(|| setting.library.session(black_box(*next.next().unwrap())).unwrap().handle());
@@ -97,7 +98,9 @@ fn limit() {
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args().warm_up_time(Duration::from_secs(1));
-    finding(&mut criterion);
+    finding(&mut criterion, "find one of ten in use, of so many sessions", |handles| shuffled(handles)[..10].to_vec());
+    // The sessions themselves are then more than a processor's cache holds.
+    finding(&mut criterion, "find any of so many sessions, out of order", shuffled);
     opening_and_closing(&mut criterion);
     closing_all(&mut criterion);
     criterion.final_summary();

@@ -7,10 +7,13 @@
 //! The file is other people's input: a line that cannot be read is kept as it is when it may be a newer version's
 //! and dropped when it is damaged; a file that is not a regular file of this user's own is not used at all.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
 
 use crate::card::KeyReference;
 use crate::environment;
@@ -26,6 +29,9 @@ const NO_FOLLOW: i32 = 0o400_000;
 pub struct Journal {
     path: Option<PathBuf>,
     owner: Owner,
+    /// By serial number and reference, how often the card had been reset when this Library noted the object: whoever strikes
+    /// out what an earlier reset took must not meet what was made in its place since. Held while the file is edited.
+    noted: Mutex<HashMap<(String, KeyReference), u64>>,
 }
 
 /// A process, told from a later one with the same number by its start time.
@@ -56,41 +62,68 @@ impl Journal {
     /// The journal in the user's state directory; without a home it remembers nothing.
     pub fn of_user() -> Self {
         let state = environment::folder("XDG_STATE_HOME", ".local/state");
-        Self { path: state.map(|state| state.join("cardea/volatile-objects")), owner: Owner::this() }
+        Self::new(state.map(|state| state.join("cardea/volatile-objects")), Owner::this())
     }
 
     /// A journal that remembers nothing.
     pub fn nowhere() -> Self {
-        Self { path: None, owner: Owner::this() }
+        Self::new(None, Owner::this())
     }
 
     /// A journal in this file.
     pub fn at(path: PathBuf) -> Self {
-        Self { path: Some(path), owner: Owner::this() }
+        Self::new(Some(path), Owner::this())
     }
 
-    /// Notes an object that is about to be created in a free place: whatever the journal says of it is of the past.
-    pub fn add(&self, serial: &str, reference: KeyReference) -> io::Result<()> {
+    fn new(path: Option<PathBuf>, owner: Owner) -> Self {
+        Self { path, owner, noted: Mutex::default() }
+    }
+
+    /// Notes an object that is about to be created in a free place of a card that was reset so many times: whatever the
+    /// journal says of that place is of the past.
+    pub fn add(&self, serial: &str, reference: KeyReference, resets: u64) -> io::Result<()> {
         let entry = self.entry(serial, reference);
+        let mut noted = self.noted.lock();
+        noted.insert((entry.serial.clone(), reference), resets);
         self.edit(|lines| {
             lines.retain(|line| !line.is(|other| other.serial == entry.serial && other.reference == entry.reference));
             lines.push(Line::Entry(entry));
         })
     }
 
-    /// Strikes out an object that was deleted, or that a reset took; one that a process which lives has in that place by
-    /// now stays.
-    pub fn remove(&self, serial: &str, reference: KeyReference) -> io::Result<()> {
+    /// Strikes out an object that was deleted when the card had been reset so many times; one that was made after a
+    /// later reset stays, and so does one that a process which lives has in that place.
+    pub fn remove(&self, serial: &str, reference: KeyReference, resets: u64) -> io::Result<()> {
         let serial = hex::encode(serial);
-        let ended = |entry: &Entry| entry.owner == self.owner || !entry.owner.lives();
-        let is_it = |entry: &Entry| entry.serial == serial && entry.reference == reference && ended(entry);
-        self.edit(|lines| lines.retain(|line| !line.is(is_it)))
+        self.strike(|entry, noted| {
+            let it = entry.serial == serial && entry.reference == reference;
+            it && if entry.owner == self.owner { noted.is_none_or(|at| at <= resets) } else { !entry.owner.lives() }
+        })
     }
 
-    /// Strikes out all objects of this process on a card whose volatile memory was emptied.
-    pub fn emptied(&self, serial: &str) -> io::Result<()> {
+    /// Strikes out all objects of this process on a card whose volatile memory was emptied by a reset, the last of so
+    /// many; those that were made since stay.
+    pub fn emptied(&self, serial: &str, resets: u64) -> io::Result<()> {
         let serial = hex::encode(serial);
-        self.edit(|lines| lines.retain(|line| !line.is(|entry| entry.serial == serial && entry.owner == self.owner)))
+        self.strike(|entry, noted| {
+            entry.serial == serial && entry.owner == self.owner && noted.is_none_or(|at| at < resets)
+        })
+    }
+
+    /// Strikes out the objects for which `gone` holds, given how often the card had been reset when they were noted.
+    fn strike(&self, gone: impl Fn(&Entry, Option<u64>) -> bool) -> io::Result<()> {
+        let mut noted = self.noted.lock();
+        self.edit(|lines| {
+            lines.retain(|line| {
+                let Line::Entry(entry) = line else { return true };
+                let place = (entry.serial.clone(), entry.reference);
+                let struck = gone(entry, noted.get(&place).copied());
+                if struck {
+                    noted.remove(&place);
+                }
+                !struck
+            });
+        })
     }
 
     /// Leaves what this process could not have deleted to whoever uses the card next, be it this process.
@@ -100,6 +133,8 @@ impl Journal {
         if !read(&mut self.open(false)?)?.iter().any(is_mine) {
             return Ok(());
         }
+        let mut noted = self.noted.lock();
+        noted.clear();
         self.edit(|lines| {
             for line in lines {
                 if let Line::Entry(entry) = line
@@ -254,28 +289,28 @@ mod tests {
 
     /// The journal as a process sees it that started when this one did not.
     fn of_another(path: &Path) -> Journal {
-        Journal { path: Some(path.to_owned()), owner: Owner { process: std::process::id(), started: 1 } }
+        Journal::new(Some(path.to_owned()), Owner { process: std::process::id(), started: 1 })
     }
 
     #[test]
     fn what_a_dead_process_left_is_found_by_the_next_and_by_it_alone() {
         let (journal, path) = journal("dead");
         let dead = of_another(&path);
-        dead.add("0001", KEY).unwrap();
-        journal.add("0001", KeyReference(0x4D02)).unwrap();
+        dead.add("0001", KEY, 1).unwrap();
+        journal.add("0001", KeyReference(0x4D02), 1).unwrap();
         assert_eq!(journal.orphans("0001"), [KEY]);
         assert_eq!(journal.orphans("0002"), []);
         assert_eq!(dead.orphans("0001"), [], "a process that lives is left alone");
-        journal.remove("0001", KEY).unwrap();
+        journal.remove("0001", KEY, 1).unwrap();
         assert_eq!(journal.orphans("0001"), []);
     }
 
     #[test]
     fn an_emptied_card_takes_only_the_lines_of_this_process() {
         let (journal, path) = journal("emptied");
-        of_another(&path).add("0001", KEY).unwrap();
-        journal.add("0001", KeyReference(0x4D02)).unwrap();
-        journal.emptied("0001").unwrap();
+        of_another(&path).add("0001", KEY, 1).unwrap();
+        journal.add("0001", KeyReference(0x4D02), 1).unwrap();
+        journal.emptied("0001", 2).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
         assert_eq!(journal.orphans("0001"), [KEY]);
     }
@@ -283,23 +318,41 @@ mod tests {
     #[test]
     fn a_place_that_was_taken_anew_is_its_new_owners() {
         let (journal, path) = journal("anew");
-        of_another(&path).add("0001", KEY).unwrap();
-        journal.add("0001", KEY).unwrap();
+        of_another(&path).add("0001", KEY, 1).unwrap();
+        journal.add("0001", KEY, 1).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
         let third = of_another(&path);
         assert_eq!(third.orphans("0001"), []);
-        third.remove("0001", KEY).unwrap();
+        third.remove("0001", KEY, 1).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1, "the process lives");
-        journal.remove("0001", KEY).unwrap();
+        journal.remove("0001", KEY, 1).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 0);
+    }
+
+    #[test]
+    fn what_was_made_since_a_reset_is_not_struck_out_with_what_that_reset_took() {
+        let (journal, path) = journal("since");
+        let lines = || fs::read_to_string(&path).unwrap().lines().count();
+        journal.add("0001", KEY, 1).unwrap();
+        journal.add("0001", KeyReference(0x4D02), 1).unwrap();
+        // The reset was seen by one thread, and another has made a key before the first gets to strike out the lost.
+        journal.add("0001", KEY, 2).unwrap();
+        journal.emptied("0001", 2).unwrap();
+        assert_eq!(lines(), 1);
+        journal.remove("0001", KEY, 1).unwrap();
+        assert_eq!(lines(), 1, "what was deleted is not what is there");
+        journal.emptied("0002", 3).unwrap();
+        assert_eq!(lines(), 1, "another card");
+        journal.remove("0001", KEY, 2).unwrap();
+        assert_eq!(lines(), 0);
     }
 
     #[test]
     fn what_is_disowned_is_found_by_the_same_process() {
         let (journal, path) = journal("disowned");
         assert!(journal.disown().is_err(), "there is no file");
-        of_another(&path).add("0001", KEY).unwrap();
-        journal.add("0001", KeyReference(0x4D02)).unwrap();
+        of_another(&path).add("0001", KEY, 1).unwrap();
+        journal.add("0001", KeyReference(0x4D02), 1).unwrap();
         assert_eq!(journal.orphans("0001"), [KEY]);
         journal.disown().unwrap();
         assert_eq!(journal.orphans("0001"), [KEY, KeyReference(0x4D02)]);
@@ -308,7 +361,7 @@ mod tests {
     #[test]
     fn the_file_is_the_users_alone() {
         let (journal, path) = journal("mode");
-        journal.add("0001", KEY).unwrap();
+        journal.add("0001", KEY, 1).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
     }
@@ -321,7 +374,7 @@ mod tests {
         fs::write(&path, "1 1 1 4D01 30303031\n1 1 1 4D0\n1 77 x\n\u{0}\u{1}\n2 newer words\n1 1 1 4D05 zz\n1 1 1 4D0")
             .unwrap();
         assert_eq!(journal.orphans("0001"), [KEY]);
-        journal.add("0001", KeyReference(0x4D09)).unwrap();
+        journal.add("0001", KeyReference(0x4D09), 1).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains("2 newer words\n"), "a newer version's line stays: {text}");
         assert!(!text.contains("zz"), "a damaged line goes: {text}");
@@ -334,14 +387,14 @@ mod tests {
         let elsewhere = path.with_extension("elsewhere");
         fs::write(&elsewhere, "precious").unwrap();
         std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
-        assert!(journal.add("0001", KEY).is_err());
+        assert!(journal.add("0001", KEY, 1).is_err());
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
     }
 
     #[test]
     fn a_serial_number_cannot_break_a_line() {
         let (journal, path) = journal("serial");
-        of_another(&path).add("1\n1 1 1 4D01 30", KEY).unwrap();
+        of_another(&path).add("1\n1 1 1 4D01 30", KEY, 1).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
         assert_eq!(journal.orphans("1\n1 1 1 4D01 30"), [KEY]);
     }

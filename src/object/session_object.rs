@@ -62,12 +62,26 @@ impl SessionObjects {
 
     /// A key in the card's volatile memory is to be deleted.
     pub fn doom(&mut self, reference: KeyReference) {
-        self.doomed.push(reference);
+        if !self.doomed.contains(&reference) {
+            self.doomed.push(reference);
+        }
     }
 
-    /// Keys that are to be deleted; the caller does it.
-    pub fn take_doomed(&mut self) -> Vec<KeyReference> {
-        std::mem::take(&mut self.doomed)
+    /// A key is about to be made in a free place of the card's volatile memory, which was reset so many times: until it has
+    /// its object it is to be deleted.
+    pub fn begin_on_card(&mut self, reference: KeyReference, resets: u64) {
+        self.resets = resets;
+        self.doom(reference);
+    }
+
+    /// Nothing is to be deleted in this place any more.
+    pub fn spare(&mut self, reference: KeyReference) {
+        self.doomed.retain(|doomed| *doomed != reference);
+    }
+
+    /// Keys that are to be deleted; the caller does it, and says so by [`Self::spare`].
+    pub fn doomed(&self) -> &[KeyReference] {
+        &self.doomed
     }
 
     /// Whether anything here is in the card's volatile memory.

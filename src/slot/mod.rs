@@ -112,7 +112,7 @@ impl Slot {
         if let Some(TokenState { description: Some(description), session_objects, .. }) = before
             && session_objects.uses_card()
         {
-            let _ = self.common.journal.emptied(&description.serial);
+            let _ = self.common.journal.emptied(&description.serial, self.reader.security().resets());
         }
         if reader.card_present && self.has_application(generation) {
             Ok(generation)

@@ -27,15 +27,29 @@ pub struct LocalReader {
     transaction: Mutex<()>,
     /// At which transmission from now the link fails, and how.
     trouble: Mutex<Option<(u32, LinkError)>>,
+    /// What happens at the end of the next transaction.
+    at_end: Mutex<Option<Happening>>,
 }
+
+type Happening = Box<dyn FnOnce() + Send>;
 
 impl LocalReader {
     /// A reader as it stands.
     pub fn new(name: &str, reader: VirtualReader) -> Arc<Self> {
         let present = AtomicBool::new(reader.is_present());
         let (events, resets, connections) = (AtomicU32::new(1), AtomicU32::new(0), AtomicU32::new(0));
-        let (transaction, trouble) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { name: name.to_owned(), reader, present, events, resets, connections, transaction, trouble })
+        let (transaction, trouble, at_end) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self {
+            name: name.to_owned(),
+            reader,
+            present,
+            events,
+            resets,
+            connections,
+            transaction,
+            trouble,
+            at_end,
+        })
     }
 
     /// The reader itself.
@@ -91,6 +105,11 @@ impl LocalReader {
     /// reset comes with the reset.
     pub fn fail_link(&self, nth: u32, error: LinkError) {
         *self.trouble.lock().unwrap() = Some((nth, error));
+    }
+
+    /// Does this at the end of the next transaction, when the last answer is there and the caller still at work with it.
+    pub fn at_end(&self, happening: impl FnOnce() + Send + 'static) {
+        *self.at_end.lock().unwrap() = Some(Box::new(happening));
     }
 
     /// Whether a failure of the link waits yet; it waits no longer.
@@ -280,6 +299,10 @@ impl Transaction for LocalTransaction<'_> {
     }
 
     fn end(self: Box<Self>, disposition: Disposition) -> Result<(), LinkError> {
+        let happening = self.reader.at_end.lock().unwrap().take();
+        if let Some(happening) = happening {
+            happening();
+        }
         dispose(self.reader, disposition)
     }
 }

@@ -24,6 +24,7 @@ mod parallel;
 mod pin_guard;
 mod pin_pad;
 mod piv;
+mod places;
 mod private_keys;
 mod removal;
 mod restored_login;
