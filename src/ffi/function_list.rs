@@ -320,7 +320,7 @@ table! {
             = key::unwrap, Session(MECHANISM, TEMPLATE, CREATE, DOMAIN, UNWRAP);
         call C_DeriveKey(session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, base_key: CK_OBJECT_HANDLE,
             template: CK_ATTRIBUTE_PTR, count: CK_ULONG, key: CK_OBJECT_HANDLE_PTR)
-            = key::derive, Session(MECHANISM, TEMPLATE, CREATE, DERIVE, &[CKR_DOMAIN_PARAMS_INVALID]);
+            = key::derive, Session(MECHANISM, TEMPLATE, CREATE, DERIVE, &[CKR_DATA_LEN_RANGE, CKR_DOMAIN_PARAMS_INVALID]);
         call C_SeedRandom(session: CK_SESSION_HANDLE, seed: CK_BYTE_PTR, seed_length: CK_ULONG)
             = random::seed, Session(&[CKR_FUNCTION_CANCELED, CKR_RANDOM_NO_RNG, CKR_RANDOM_SEED_NOT_SUPPORTED,
                 CKR_USER_NOT_LOGGED_IN]);

@@ -2,12 +2,13 @@
 #![allow(unsafe_code)]
 
 use cryptoki_sys::*;
+use zeroize::Zeroizing;
 
 use super::Result;
 use super::pointer::{InBuffer, Pointer};
 use super::text::number;
 use crate::error::Error;
-use crate::mechanism::{Mechanism, ParameterKind, Parameters, table};
+use crate::mechanism::{Mechanism, ParameterKind, Parameters, Salt, table};
 
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,20 @@ impl MechanismArgument {
             ParameterKind::Gcm => self.gcm()?,
             ParameterKind::Ctr => self.ctr()?,
             ParameterKind::Length => Parameters::Length(number(self.structure::<CK_MAC_GENERAL_PARAMS>()?)),
+            ParameterKind::Number => Parameters::Number(number(self.structure::<CK_ULONG>()?)),
+            ParameterKind::Data => {
+                let parameter: CK_KEY_DERIVATION_STRING_DATA = self.structure()?;
+                derivation_data(&[], parameter.pData, parameter.ulLen)?
+            }
+            ParameterKind::AesData => {
+                let parameter: CK_AES_CBC_ENCRYPT_DATA_PARAMS = self.structure()?;
+                derivation_data(&parameter.iv, parameter.pData, parameter.length)?
+            }
+            ParameterKind::Des3Data => {
+                let parameter: CK_DES_CBC_ENCRYPT_DATA_PARAMS = self.structure()?;
+                derivation_data(&parameter.iv, parameter.pData, parameter.length)?
+            }
+            ParameterKind::Hkdf => self.hkdf()?,
             ParameterKind::OptionalBytes if self.parameter.as_slice().is_empty() => Parameters::None,
             ParameterKind::Bytes | ParameterKind::OptionalBytes => {
                 Parameters::Bytes(self.parameter.as_slice().to_vec())
@@ -112,9 +127,35 @@ impl MechanismArgument {
         Ok(Parameters::Ctr { bits: number(parameter.ulCounterBits), block: parameter.cb })
     }
 
+    fn hkdf(&self) -> Result<Parameters> {
+        let parameter: CK_HKDF_PARAMS = self.structure()?;
+        let extract = parameter.bExtract != CK_FALSE;
+        // Without an extraction there is no salt to be read.
+        let salt = if extract {
+            let kind = number(parameter.ulSaltType);
+            let data =
+                if kind == CKF_HKDF_SALT_DATA { copied(parameter.pSalt, parameter.ulSaltLen)? } else { Vec::new() };
+            table::salt(kind, data, number(parameter.hSaltKey))?
+        } else {
+            Salt::Zeros
+        };
+        Ok(Parameters::Hkdf {
+            extract,
+            expand: parameter.bExpand != CK_FALSE,
+            hash: number(parameter.prfHashMechanism),
+            salt,
+            info: copied(parameter.pInfo, parameter.ulInfoLen)?,
+        })
+    }
+
     fn structure<T: Copy>(&self) -> Result<T> {
         self.parameter.structure().ok_or(Error::MechanismParamInvalid)
     }
+}
+
+/// What a key is derived with, in memory that wipes itself.
+fn derivation_data(vector: &[CK_BYTE], pointer: *mut CK_BYTE, length: CK_ULONG) -> Result<Parameters> {
+    Ok(Parameters::Data { vector: vector.to_vec(), data: Zeroizing::new(copied(pointer, length)?) })
 }
 
 /// Bytes that a parameter structure points to.

@@ -15,6 +15,7 @@ pub mod table;
 
 use crate::card::key::KeyKind;
 use crate::error::Error;
+use crate::secret::SecretBytes;
 
 /// Results here carry Cryptoki's errors.
 pub type Result<T> = core::result::Result<T, Error>;
@@ -142,6 +143,99 @@ pub enum AesMode {
     Wrap(KeyWrap),
 }
 
+/// Triple DES with one of its modes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Des3Mode {
+    /// CKM_DES3_ECB.
+    Ecb,
+    /// CKM_DES3_CBC.
+    Cbc {
+        /// Initialisation vector.
+        iv: [u8; 8],
+    },
+    /// CKM_DES3_CBC_PAD.
+    CbcPad {
+        /// Initialisation vector.
+        iv: [u8; 8],
+    },
+}
+
+/// How C_DeriveKey makes one secret of another on the host.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Derivation {
+    /// CKM_CONCATENATE_BASE_AND_KEY, with the other key's handle.
+    WithKey(u64),
+    /// CKM_CONCATENATE_BASE_AND_DATA.
+    WithData(SecretBytes),
+    /// CKM_CONCATENATE_DATA_AND_BASE.
+    AfterData(SecretBytes),
+    /// CKM_XOR_BASE_AND_DATA.
+    Xor(SecretBytes),
+    /// CKM_EXTRACT_KEY_FROM_KEY.
+    Extract {
+        /// The first bit, counted from the one of most weight.
+        bit: usize,
+    },
+    /// CKM_SHAn_KEY_DERIVATION.
+    Digest(Hash),
+    /// CKM_HKDF_DERIVE and CKM_HKDF_DATA.
+    Hkdf {
+        /// What is extracted and expanded.
+        parameters: HkdfParameters,
+        /// The result is a data object.
+        data: bool,
+    },
+    /// CKM_AES_ECB_ENCRYPT_DATA, CKM_DES3_CBC_ENCRYPT_DATA and their kin.
+    Encrypt {
+        /// The base key's cipher.
+        cipher: Box<Mechanism>,
+        /// What is encrypted: whole blocks.
+        data: SecretBytes,
+    },
+}
+
+impl core::fmt::Debug for Derivation {
+    /// Data may be secret.
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::WithKey(_) => formatter.write_str("WithKey"),
+            Self::WithData(_) => formatter.write_str("WithData"),
+            Self::AfterData(_) => formatter.write_str("AfterData"),
+            Self::Xor(_) => formatter.write_str("Xor"),
+            Self::Extract { bit } => write!(formatter, "Extract({bit})"),
+            Self::Digest(hash) => write!(formatter, "Digest({hash:?})"),
+            Self::Hkdf { parameters, data } => write!(formatter, "Hkdf({:?}, {data})", parameters.hash),
+            Self::Encrypt { cipher, .. } => write!(formatter, "Encrypt({cipher:?})"),
+        }
+    }
+}
+
+/// HKDF parameters (`CK_HKDF_PARAMS`), copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HkdfParameters {
+    /// The base key is input keying material, of which a key is extracted.
+    pub extract: bool,
+    /// The key, extracted or the base key itself, is expanded.
+    pub expand: bool,
+    /// The hash under HMAC.
+    pub hash: Hash,
+    /// For the extraction.
+    pub salt: Salt,
+    /// For the expansion.
+    pub info: Vec<u8>,
+}
+
+/// The salt of an extraction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Salt {
+    /// As many zeros as the hash has bytes.
+    Zeros,
+    /// These bytes.
+    Data(Vec<u8>),
+    /// The value of the key with this handle.
+    Key(u64),
+}
+
 /// A function that makes message authentication codes with a secret key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MacFunction {
@@ -178,6 +272,10 @@ pub enum Mechanism {
     Digest(Hash),
     /// AES that encrypts, decrypts, wraps and unwraps.
     Aes(AesMode),
+    /// Triple DES that encrypts, decrypts, wraps and unwraps.
+    Des3(Des3Mode),
+    /// A secret made of another on the host.
+    Derive(Derivation),
     /// CKM_AES_CMAC, CKM_SHAn_HMAC and their _GENERAL forms.
     Mac {
         /// The function.
@@ -185,7 +283,7 @@ pub enum Mechanism {
         /// Bytes of the code that are kept; `None` for the forms without parameter, which keep all.
         length: Option<usize>,
     },
-    /// CKM_GENERIC_SECRET_KEY_GEN and CKM_AES_KEY_GEN.
+    /// CKM_GENERIC_SECRET_KEY_GEN, CKM_AES_KEY_GEN and their kin.
     Generate(symmetric::SecretKind),
     /// CKM_RSA_PKCS_KEY_PAIR_GEN, CKM_EC_KEY_PAIR_GEN and its kin.
     GeneratePair(PairType),
@@ -278,6 +376,28 @@ pub enum Parameters {
     },
     /// `CK_MAC_GENERAL_PARAMS`.
     Length(u64),
+    /// `CK_EXTRACT_PARAMS` or `CK_OBJECT_HANDLE`.
+    Number(u64),
+    /// `CK_KEY_DERIVATION_STRING_DATA`, `CK_AES_CBC_ENCRYPT_DATA_PARAMS` and `CK_DES_CBC_ENCRYPT_DATA_PARAMS`.
+    Data {
+        /// `iv`; empty where the structure has none.
+        vector: Vec<u8>,
+        /// `pData`.
+        data: SecretBytes,
+    },
+    /// `CK_HKDF_PARAMS`.
+    Hkdf {
+        /// `bExtract`.
+        extract: bool,
+        /// `bExpand`.
+        expand: bool,
+        /// `prfHashMechanism`, a CKM_ number.
+        hash: u64,
+        /// `ulSaltType` with `pSalt` and `hSaltKey`.
+        salt: Salt,
+        /// `pInfo`.
+        info: Vec<u8>,
+    },
     /// Bytes where no structure is expected.
     Bytes(Vec<u8>),
 }
@@ -301,6 +421,16 @@ pub enum ParameterKind {
     Ctr,
     /// `CK_MAC_GENERAL_PARAMS`.
     Length,
+    /// `CK_EXTRACT_PARAMS` or `CK_OBJECT_HANDLE`.
+    Number,
+    /// `CK_KEY_DERIVATION_STRING_DATA`.
+    Data,
+    /// `CK_AES_CBC_ENCRYPT_DATA_PARAMS`.
+    AesData,
+    /// `CK_DES_CBC_ENCRYPT_DATA_PARAMS`.
+    Des3Data,
+    /// `CK_HKDF_PARAMS`.
+    Hkdf,
     /// A string of bytes.
     Bytes,
     /// A string of bytes or none.

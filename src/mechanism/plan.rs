@@ -68,6 +68,8 @@ impl Framing {
                 | Mechanism::Ecdh1(_)
                 | Mechanism::Digest(_)
                 | Mechanism::Aes(_)
+                | Mechanism::Des3(_)
+                | Mechanism::Derive(_)
                 | Mechanism::Generate(_)
                 | Mechanism::GeneratePair(_),
                 _,
@@ -152,7 +154,10 @@ fn max_message(mechanism: &Mechanism, kind: KeyKind) -> Result<usize> {
         (Mechanism::RsaPkcs, KeyKind::Rsa { .. }) => block_len.checked_sub(pkcs1::OVERHEAD),
         (Mechanism::RsaOaep(parameters), KeyKind::Rsa { .. }) => oaep::max_message(parameters, block_len),
         (Mechanism::RsaX509, KeyKind::Rsa { .. }) => Some(block_len),
-        (Mechanism::RsaPkcs | Mechanism::RsaOaep(_) | Mechanism::RsaX509 | Mechanism::Aes(_), _) => {
+        (
+            Mechanism::RsaPkcs | Mechanism::RsaOaep(_) | Mechanism::RsaX509 | Mechanism::Aes(_) | Mechanism::Des3(_),
+            _,
+        ) => {
             return Err(Error::KeyTypeInconsistent);
         }
         _ => return Err(Error::MechanismInvalid),

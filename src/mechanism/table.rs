@@ -1,5 +1,6 @@
 //! The mechanism table: Cryptoki's numbers and parameters, judged, as [`Mechanism`]s.
 
+mod derivation;
 mod offer;
 mod secret;
 
@@ -13,10 +14,13 @@ use super::{
 use crate::error::Error;
 use crate::mechanism::Result;
 
+pub use derivation::salt;
 pub use offer::{
     MechanismRow, Supported, mechanisms_for_private, mechanisms_for_public, mechanisms_for_public_half,
     mechanisms_for_secret, token_mechanisms,
 };
+
+use derivation::Derive;
 use secret::Cipher;
 
 /// A mechanism without its parameter.
@@ -34,6 +38,8 @@ enum Family {
     Ecdh1 { cofactor: bool },
     Digest(Hash),
     Aes(Cipher),
+    Des3(Cipher),
+    Derive(Derive),
     Cmac { general: bool },
     Hmac { hash: Hash, general: bool },
     Generate(SecretKind),
@@ -84,6 +90,11 @@ const TABLE: &[(CK_MECHANISM_TYPE, Family)] = &[
     (CKM_AES_KEY_WRAP_PAD, Family::Aes(Cipher::KeyWrapPad)),
     (CKM_AES_KEY_WRAP_KWP, Family::Aes(Cipher::KeyWrapPadded)),
     (CKM_AES_KEY_WRAP_PKCS7, Family::Aes(Cipher::KeyWrapPkcs7)),
+    (CKM_DES2_KEY_GEN, Family::Generate(SecretKind::Des2)),
+    (CKM_DES3_KEY_GEN, Family::Generate(SecretKind::Des3)),
+    (CKM_DES3_ECB, Family::Des3(Cipher::Ecb)),
+    (CKM_DES3_CBC, Family::Des3(Cipher::Cbc)),
+    (CKM_DES3_CBC_PAD, Family::Des3(Cipher::CbcPad)),
     (CKM_AES_CMAC, Family::Cmac { general: false }),
     (CKM_AES_CMAC_GENERAL, Family::Cmac { general: true }),
     (CKM_GENERIC_SECRET_KEY_GEN, Family::Generate(SecretKind::Generic)),
@@ -97,6 +108,23 @@ const TABLE: &[(CK_MECHANISM_TYPE, Family)] = &[
     (CKM_SHA384_HMAC_GENERAL, Family::Hmac { hash: Hash::Sha384, general: true }),
     (CKM_SHA512_HMAC, Family::Hmac { hash: Hash::Sha512, general: false }),
     (CKM_SHA512_HMAC_GENERAL, Family::Hmac { hash: Hash::Sha512, general: true }),
+    (CKM_CONCATENATE_BASE_AND_KEY, Family::Derive(Derive::WithKey)),
+    (CKM_CONCATENATE_BASE_AND_DATA, Family::Derive(Derive::WithData)),
+    (CKM_CONCATENATE_DATA_AND_BASE, Family::Derive(Derive::AfterData)),
+    (CKM_XOR_BASE_AND_DATA, Family::Derive(Derive::Xor)),
+    (CKM_EXTRACT_KEY_FROM_KEY, Family::Derive(Derive::Extract)),
+    (CKM_SHA1_KEY_DERIVATION, Family::Derive(Derive::Digest(Hash::Sha1))),
+    (CKM_SHA224_KEY_DERIVATION, Family::Derive(Derive::Digest(Hash::Sha224))),
+    (CKM_SHA256_KEY_DERIVATION, Family::Derive(Derive::Digest(Hash::Sha256))),
+    (CKM_SHA384_KEY_DERIVATION, Family::Derive(Derive::Digest(Hash::Sha384))),
+    (CKM_SHA512_KEY_DERIVATION, Family::Derive(Derive::Digest(Hash::Sha512))),
+    (CKM_AES_ECB_ENCRYPT_DATA, Family::Derive(Derive::Aes(Cipher::Ecb))),
+    (CKM_AES_CBC_ENCRYPT_DATA, Family::Derive(Derive::Aes(Cipher::Cbc))),
+    (CKM_DES3_ECB_ENCRYPT_DATA, Family::Derive(Derive::Des3(Cipher::Ecb))),
+    (CKM_DES3_CBC_ENCRYPT_DATA, Family::Derive(Derive::Des3(Cipher::Cbc))),
+    (CKM_HKDF_KEY_GEN, Family::Generate(SecretKind::Hkdf)),
+    (CKM_HKDF_DERIVE, Family::Derive(Derive::Hkdf { data: false })),
+    (CKM_HKDF_DATA, Family::Derive(Derive::Hkdf { data: true })),
 ];
 
 /// The hashes as mechanisms, mask generation functions and key derivation functions name them.
@@ -126,7 +154,8 @@ pub fn parameter_kind(ckm: u64) -> Option<ParameterKind> {
         | Family::Cmac { general: false }
         | Family::Hmac { general: false, .. } => ParameterKind::None,
         Family::Cmac { general: true } | Family::Hmac { general: true, .. } => ParameterKind::Length,
-        Family::Aes(cipher) => cipher.parameter_kind(),
+        Family::Aes(cipher) | Family::Des3(cipher) => cipher.parameter_kind(),
+        Family::Derive(derive) => derive.parameter_kind(),
     })
 }
 
@@ -163,6 +192,8 @@ pub fn mechanism(ckm: u64, parameters: Parameters) -> Result<Mechanism> {
         }
         (Family::Digest(hash), Parameters::None) => Ok(Mechanism::Digest(hash)),
         (Family::Aes(cipher), parameters) => cipher.with(parameters).map(Mechanism::Aes),
+        (Family::Des3(cipher), parameters) => cipher.with_des3(parameters).map(Mechanism::Des3),
+        (Family::Derive(derive), parameters) => derive.with(parameters).map(Mechanism::Derive),
         (Family::Cmac { general }, parameters) => secret::mac(MacFunction::Cmac, general, parameters),
         (Family::Hmac { hash, general }, parameters) => secret::mac(MacFunction::Hmac(hash), general, parameters),
         (Family::Generate(kind), Parameters::None) => Ok(Mechanism::Generate(kind)),
@@ -186,6 +217,8 @@ pub fn number(mechanism: &Mechanism) -> u64 {
         Mechanism::Ecdh1(parameters) => Family::Ecdh1 { cofactor: parameters.cofactor },
         Mechanism::Digest(hash) => Family::Digest(*hash),
         Mechanism::Aes(mode) => Family::Aes(Cipher::of(mode)),
+        Mechanism::Des3(mode) => Family::Des3(Cipher::of_des3(mode)),
+        Mechanism::Derive(derivation) => Family::Derive(Derive::of(derivation)),
         Mechanism::Mac { function: MacFunction::Cmac, length } => Family::Cmac { general: length.is_some() },
         Mechanism::Mac { function: MacFunction::Hmac(hash), length } => {
             Family::Hmac { hash: *hash, general: length.is_some() }

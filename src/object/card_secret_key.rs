@@ -56,7 +56,8 @@ fn attributes(token: &str, key: &SecretKey) -> Attributes {
 fn mechanisms(kind: SecretKind) -> &'static [CK_MECHANISM_TYPE] {
     match kind {
         SecretKind::Aes { .. } => &[CKM_AES_ECB, CKM_AES_CBC, CKM_AES_CBC_PAD],
-        SecretKind::Des3 | SecretKind::Generic { .. } => &[],
+        SecretKind::Des3 => &[CKM_DES3_ECB, CKM_DES3_CBC, CKM_DES3_CBC_PAD],
+        SecretKind::Generic { .. } => &[],
     }
 }
 

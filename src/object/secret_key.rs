@@ -8,7 +8,9 @@ use super::template::Template;
 use super::{Content, Object, unique_id};
 use crate::error::Error;
 use crate::mechanism::Hash;
-use crate::mechanism::symmetric::{SecretKey, SecretKind, aes_check_value, secret_check_value};
+use crate::mechanism::symmetric::{
+    SecretKey, SecretKind, cipher_check_value, has_odd_parity, secret_check_value, set_odd_parity,
+};
 use crate::mechanism::table::mechanisms_for_secret;
 use crate::secret::LockedBytes;
 
@@ -44,7 +46,7 @@ pub(super) const MADE: &[Rule] = &[
 ];
 
 /// Types of keys, their kinds, and the only length in bytes that some have.
-const TYPES: [(CK_KEY_TYPE, SecretKind, Option<CK_ULONG>); 10] = [
+const TYPES: [(CK_KEY_TYPE, SecretKind, Option<CK_ULONG>); 11] = [
     (CKK_GENERIC_SECRET, SecretKind::Generic, None),
     (CKK_AES, SecretKind::Aes, None),
     (CKK_SHA_1_HMAC, SecretKind::Hmac(Hash::Sha1), None),
@@ -52,8 +54,9 @@ const TYPES: [(CK_KEY_TYPE, SecretKind, Option<CK_ULONG>); 10] = [
     (CKK_SHA256_HMAC, SecretKind::Hmac(Hash::Sha256), None),
     (CKK_SHA384_HMAC, SecretKind::Hmac(Hash::Sha384), None),
     (CKK_SHA512_HMAC, SecretKind::Hmac(Hash::Sha512), None),
-    (CKK_HKDF, SecretKind::Other, None),
-    (CKK_DES3, SecretKind::Other, Some(24)),
+    (CKK_HKDF, SecretKind::Hkdf, None),
+    (CKK_DES2, SecretKind::Des2, Some(16)),
+    (CKK_DES3, SecretKind::Des3, Some(24)),
     (CKK_CHACHA20, SecretKind::Other, Some(32)),
 ];
 
@@ -95,7 +98,7 @@ impl Wish {
     /// Judges a template for a key that is generated for a mechanism: its type is the mechanism's, and its length must
     /// be given.
     pub fn generated(template: &Template, kind: SecretKind, creator: Creator) -> Result<Self, Error> {
-        let own = TYPES.iter().find(|row| row.1 == kind).map_or(CKK_GENERIC_SECRET, |row| row.0);
+        let own = key_type(kind);
         if template.ulong(CKA_KEY_TYPE)?.is_some_and(|given| given != own) {
             return Err(Error::TemplateInconsistent);
         }
@@ -138,8 +141,8 @@ impl Creator {
 
 /// A key is for everything that its type can do and that protects no other key, unless the template says otherwise.
 fn usages(attributes: Attributes, kind: SecretKind) -> Attributes {
-    let cipher = kind == SecretKind::Aes;
-    let code = kind != SecretKind::Other;
+    let cipher = kind == SecretKind::Aes || kind.has_parity();
+    let code = matches!(kind, SecretKind::Generic | SecretKind::Aes | SecretKind::Hmac(_));
     let defaults = [(CKA_ENCRYPT, cipher), (CKA_DECRYPT, cipher), (CKA_SIGN, code), (CKA_VERIFY, code)];
     defaults.into_iter().fold(attributes, |attributes, (usage, can)| {
         if attributes.find(usage).is_none() { attributes.boolean(usage, can) } else { attributes }
@@ -157,6 +160,24 @@ fn length(key_type: CK_KEY_TYPE, only: Option<CK_ULONG>, wanted: Option<CK_ULONG
         None => Ok(None),
         Some(bytes) if fits(&bytes) => Ok(usize::try_from(bytes).ok()),
         Some(_) => Err(Error::AttributeValueInvalid),
+    }
+}
+
+/// CKA_KEY_TYPE of keys of a kind.
+pub fn key_type(kind: SecretKind) -> CK_KEY_TYPE {
+    TYPES.iter().find(|row| row.1 == kind).map_or(CKK_GENERIC_SECRET, |row| row.0)
+}
+
+/// A DES key with odd parity, which one that is derived gets and any other must have (PKCS#11 3.2 6.19.1).
+fn with_parity(value: LockedBytes, kind: SecretKind, origin: Origin, refusal: Error) -> Result<LockedBytes, Error> {
+    match origin {
+        _ if !kind.has_parity() || has_odd_parity(value.expose()) => Ok(value),
+        Origin::Derived { .. } => LockedBytes::filled(value.len(), |place| {
+            place.copy_from_slice(value.expose());
+            set_odd_parity(place);
+            Ok(())
+        }),
+        _ => Err(refusal),
     }
 }
 
@@ -184,6 +205,7 @@ pub fn object(wish: Wish, value: LockedBytes, origin: Origin, handle: u64) -> Re
     if !fits || wish.length.is_some_and(|length| length != value.len()) {
         return Err(refusal);
     }
+    let value = with_parity(value, wish.kind, origin, refusal)?;
     let attributes = checked(wish.attributes, wish.kind, &value)?;
     let (sensitive, extractable) = (attributes.is_true(CKA_SENSITIVE), attributes.is_true(CKA_EXTRACTABLE));
     let (always_sensitive, never_extractable) = match origin {
@@ -224,9 +246,11 @@ pub(super) fn shown(attributes: Attributes, value: &LockedBytes) -> Attributes {
 /// CKA_CHECK_VALUE (PKCS#11 3.2 4.10.2): computed, and compared where it is given; an empty one asks for none.
 fn checked(attributes: Attributes, kind: SecretKind, value: &LockedBytes) -> Result<Attributes, Error> {
     let own = match kind {
-        SecretKind::Aes => aes_check_value(value.expose())?.to_vec(),
-        SecretKind::Generic | SecretKind::Hmac(_) => secret_check_value(value.expose()).to_vec(),
-        SecretKind::Other => return Ok(attributes),
+        SecretKind::Generic | SecretKind::Hmac(_) | SecretKind::Hkdf => secret_check_value(value.expose()),
+        _ => match cipher_check_value(kind, value.expose())? {
+            Some(own) => own,
+            None => return Ok(attributes),
+        },
     };
     match attributes.shown(CKA_CHECK_VALUE) {
         None => Ok(attributes.bytes(CKA_CHECK_VALUE, &own)),

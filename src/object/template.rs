@@ -38,6 +38,24 @@ impl Template {
         if self.0.iter().enumerate().any(contradicts) { Err(Error::TemplateInconsistent) } else { Ok(()) }
     }
 
+    /// This template with more attributes; `TemplateInconsistent` where it gives one of them another value.
+    pub fn joined(&self, more: &[(CK_ATTRIBUTE_TYPE, &[u8])]) -> Result<Self, Error> {
+        let mut all = self.0.clone();
+        for (attribute, value) in more {
+            match self.bytes(*attribute) {
+                None => all.push((*attribute, SecretBytes::new(value.to_vec()))),
+                Some(given) if given == *value => {}
+                Some(_) => return Err(Error::TemplateInconsistent),
+            }
+        }
+        Ok(Self(all))
+    }
+
+    /// This template without an attribute.
+    pub fn without(&self, attribute: CK_ATTRIBUTE_TYPE) -> Self {
+        Self(self.0.iter().filter(|(given, _)| *given != attribute).cloned().collect())
+    }
+
     /// The bytes given for an attribute.
     pub fn bytes(&self, attribute: CK_ATTRIBUTE_TYPE) -> Option<&[u8]> {
         self.iter().find(|(given, _)| *given == attribute).map(|(_, value)| value)

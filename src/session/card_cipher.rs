@@ -12,7 +12,7 @@ use crate::card::secret_key::{CipherMode, Direction, SecretKey, SecretKind};
 use crate::card::{Authentication, CardApplication, CardError, Channel, Role};
 use crate::error::Error;
 use crate::mechanism::symmetric::padding;
-use crate::mechanism::{AesMode, Mechanism};
+use crate::mechanism::{AesMode, Des3Mode, Mechanism};
 use crate::secret::SecretBytes;
 use crate::slot::Slot;
 
@@ -32,7 +32,7 @@ pub(super) struct CardCipher {
 }
 
 impl CardCipher {
-    /// C_EncryptInit or C_DecryptInit, C_WrapKey or C_UnwrapKey: AES in the modes that cards have.
+    /// C_EncryptInit or C_DecryptInit, C_WrapKey or C_UnwrapKey: AES and triple DES in the modes that cards have.
     pub(super) fn new(
         slot: &Arc<Slot>,
         generation: u64,
@@ -40,14 +40,20 @@ impl CardCipher {
         mechanism: &Mechanism,
         direction: Direction,
     ) -> Result<Self, Error> {
-        let Mechanism::Aes(mode) = mechanism else { return Err(Error::MechanismInvalid) };
-        let (chain, padded) = match mode {
-            AesMode::Ecb => (None, false),
-            AesMode::Cbc { iv } => (Some(iv.to_vec()), false),
-            AesMode::CbcPad { iv } => (Some(iv.to_vec()), true),
-            AesMode::Ctr { .. } | AesMode::Gcm(_) | AesMode::Wrap(_) => return Err(Error::MechanismInvalid),
+        let (chain, padded) = match mechanism {
+            Mechanism::Aes(AesMode::Ecb) | Mechanism::Des3(Des3Mode::Ecb) => (None, false),
+            Mechanism::Aes(AesMode::Cbc { iv }) => (Some(iv.to_vec()), false),
+            Mechanism::Aes(AesMode::CbcPad { iv }) => (Some(iv.to_vec()), true),
+            Mechanism::Des3(Des3Mode::Cbc { iv }) => (Some(iv.to_vec()), false),
+            Mechanism::Des3(Des3Mode::CbcPad { iv }) => (Some(iv.to_vec()), true),
+            _ => return Err(Error::MechanismInvalid),
         };
-        if !matches!(key.kind, SecretKind::Aes { .. }) {
+        let own = match key.kind {
+            SecretKind::Aes { .. } => matches!(mechanism, Mechanism::Aes(_)),
+            SecretKind::Des3 => matches!(mechanism, Mechanism::Des3(_)),
+            SecretKind::Generic { .. } => false,
+        };
+        if !own {
             return Err(Error::KeyTypeInconsistent);
         }
         let block = key.kind.block_len().ok_or(Error::KeyTypeInconsistent)?;

@@ -14,6 +14,7 @@ use crate::card::{
 };
 use crate::error::Error;
 use crate::mechanism::Mechanism;
+use crate::mechanism::symmetric::has_odd_parity;
 use crate::object::template::Template;
 use crate::object::{Object, card_secret_key};
 use crate::secret::SecretBytes;
@@ -83,7 +84,7 @@ pub(super) fn wish(
     };
     let store = session.slot().store(session.generation())?;
     // Where the host can do more with a key of the session, it stays there.
-    let by_card = lasting || store.volatile && !readable && matches!(kind, SecretKind::Aes { .. });
+    let by_card = lasting || store.volatile && !readable && kind.block_len().is_some();
     if !by_card || kind.len() != length || !store.secret.contains(&kind) {
         return Ok(None);
     }
@@ -117,8 +118,11 @@ pub(super) fn wish(
     Ok(Some(new))
 }
 
-/// Makes the key with this value and gives the handle of its object.
+/// Makes the key with this value and gives the handle of its object. A DES key has odd parity (`AttributeValueInvalid`).
 pub(super) fn create(session: &Session, new: &NewKey, value: &[u8]) -> Result<u64, Error> {
+    if new.kind == NewKind::Secret(SecretKind::Des3) && !has_odd_parity(value) {
+        return Err(Error::AttributeValueInvalid);
+    }
     let value: SecretBytes = Zeroizing::new(value.to_vec());
     make(session, new, |application, channel, reference| {
         application.create_secret_key(channel, reference, new, Some(&value))

@@ -78,7 +78,10 @@ fn secret_key(
         return Err(Error::WrappedKeyInvalid);
     }
     match card_secret::wish(session, template, key_type, value.len())? {
-        Some(new) => card_secret::create(session, &new, &value),
+        Some(new) => {
+            let refusal = |error| if error == Error::AttributeValueInvalid { Error::WrappedKeyInvalid } else { error };
+            card_secret::create(session, &new, &value).map_err(refusal)
+        }
         None => on_host(session, Wish::parse(template, private, session.creator()?)?, &value),
     }
 }

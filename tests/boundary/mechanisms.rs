@@ -46,7 +46,7 @@ cases! {
         let (session, module) = (desk.logged_in(), &desk.module);
         let (private, public) = (desk.object(session, CKO_PRIVATE_KEY, 1), desk.object(session, CKO_PUBLIC_KEY, 1));
         let parameter = [0_u8; 16];
-        for number in [CKM_VENDOR_DEFINED, 0x7FFF_FFFF, CK_ULONG::MAX, CKM_DES3_CBC, CKM_MD5_RSA_PKCS] {
+        for number in [CKM_VENDOR_DEFINED, 0x7FFF_FFFF, CK_ULONG::MAX, CKM_DES_CBC, CKM_MD5_RSA_PKCS] {
             for mechanism in [&mut plain(number), &mut with_parameter(number, &parameter)] {
                 let (mut key, mut length, mut info) = (0, 0, CK_MECHANISM_INFO::default());
                 let null: *mut CK_ATTRIBUTE = ptr::null_mut();

@@ -19,8 +19,10 @@ pub struct DerivePlan {
 
 /// Whether `key` agrees on keys by `mechanism`; the other party's value is not looked at.
 pub fn check_derive(mechanism: &Mechanism, key: &PrivateKey) -> Result<()> {
-    let Mechanism::Ecdh1(parameters) = mechanism else {
-        return Err(Error::MechanismInvalid);
+    let parameters = match mechanism {
+        Mechanism::Ecdh1(parameters) => parameters,
+        Mechanism::Derive(_) => return Err(Error::KeyTypeInconsistent),
+        _ => return Err(Error::MechanismInvalid),
     };
     match key.kind {
         KeyKind::Ec(_) => {}

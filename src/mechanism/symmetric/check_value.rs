@@ -1,14 +1,22 @@
 //! CKA_CHECK_VALUE: three bytes by which two copies of a key are known to be the same (PKCS#11 3.2 4.10.2).
 
-use super::aes::Aes;
-use super::{BLOCK, leaving_nothing};
+use super::blocks::{BlockCipher, Blocks};
+use super::{SecretKind, leaving_nothing};
 use crate::mechanism::{Hash, Result};
 
-/// CKA_CHECK_VALUE of an AES key: the first three bytes of a block of zeros enciphered.
-pub fn aes_check_value(key: &[u8]) -> Result<[u8; 3]> {
+/// CKA_CHECK_VALUE of an AES or DES key: the first three bytes of a block of zeros enciphered. `None` for a kind of keys
+/// without a cipher.
+pub fn cipher_check_value(kind: SecretKind, key: &[u8]) -> Result<Option<[u8; 3]>> {
     leaving_nothing(|| {
-        let [first, second, third, ..] = Aes::new(key)?.encrypted([0; BLOCK]);
-        Ok([first, second, third])
+        let cipher = match kind {
+            SecretKind::Aes => BlockCipher::aes(key)?,
+            SecretKind::Des2 | SecretKind::Des3 => BlockCipher::des3(key)?,
+            _ => return Ok(None),
+        };
+        let mut blocks = Blocks::new(cipher, None, false);
+        let mut block = vec![0; blocks.block_len()];
+        blocks.encrypt(&mut block);
+        Ok(block.first_chunk().copied())
     })
 }
 

@@ -1,82 +1,97 @@
-//! Decryption with AES, in one part or many.
+//! Decryption with AES and triple DES, in one part or many.
 
 use zeroize::Zeroizing;
 
-use super::aes::{Aes, xor};
+use super::aes::Aes;
+use super::blocks::{BlockCipher, Blocks};
 use super::counter::Counter;
 use super::gcm::Gcm;
-use super::{BLOCK, SecretKey, check_cipher, collect, joined, key_wrap, leaving_nothing, padding};
+use super::{SecretKey, check_cipher, collect, joined, key_wrap, leaving_nothing, padding};
 use crate::error::Error;
-use crate::mechanism::{AesMode, KeyWrap, Mechanism, Result};
+use crate::mechanism::{AesMode, Des3Mode, KeyWrap, Mechanism, Result};
 use crate::secret::SecretBytes;
 
 /// A decryption in progress. Its memory is wiped when it ends.
 pub struct Decryptor {
-    aes: Aes,
     mode: Mode,
     /// Cryptogram that waits for more: at most a block, or all where the mode needs all at once.
     pending: SecretBytes,
 }
 
 enum Mode {
-    Ecb,
-    Cbc {
-        last: [u8; BLOCK],
-        padded: bool,
-    },
-    Ctr(Box<Counter>),
+    Blocks(Box<Blocks>),
+    Ctr(Box<Aes>, Box<Counter>),
     /// Nothing is given before the tag at the end was found right.
-    Gcm(Box<Gcm>),
-    Wrap(KeyWrap),
+    Gcm(Box<Aes>, Box<Gcm>),
+    Wrap(Box<Aes>, KeyWrap),
 }
 
 impl Decryptor {
-    /// C_DecryptInit; errors as of [`check_cipher`], `KeySizeRange` for a key that AES does not have.
+    /// C_DecryptInit; errors as of [`check_cipher`], `KeySizeRange` for a key that the cipher does not have.
     pub fn new(mechanism: &Mechanism, key: &SecretKey) -> Result<Self> {
-        let mode = check_cipher(mechanism, key.kind)?;
-        leaving_nothing(|| Self::with_mode(mode, key))
+        check_cipher(mechanism, key.kind)?;
+        leaving_nothing(|| Self::with_mode(mechanism, key))
     }
 
-    fn with_mode(mode: &AesMode, key: &SecretKey) -> Result<Self> {
-        let aes = Aes::new(key.value.expose())?;
-        let mode = match mode {
-            AesMode::Ecb => Mode::Ecb,
-            AesMode::Cbc { iv } => Mode::Cbc { last: *iv, padded: false },
-            AesMode::CbcPad { iv } => Mode::Cbc { last: *iv, padded: true },
-            AesMode::Ctr { block, bits } => Mode::Ctr(Box::new(Counter::new(*block, *bits))),
-            AesMode::Gcm(parameters) => Mode::Gcm(Box::new(Gcm::new(&aes, parameters))),
-            AesMode::Wrap(wrap) => Mode::Wrap(*wrap),
+    fn with_mode(mechanism: &Mechanism, key: &SecretKey) -> Result<Self> {
+        let value = key.value.expose();
+        let mode = match mechanism {
+            Mechanism::Des3(mode) => {
+                let cipher = BlockCipher::des3(value)?;
+                Mode::Blocks(Box::new(match mode {
+                    Des3Mode::Ecb => Blocks::new(cipher, None, false),
+                    Des3Mode::Cbc { iv } => Blocks::new(cipher, Some(iv), false),
+                    Des3Mode::CbcPad { iv } => Blocks::new(cipher, Some(iv), true),
+                }))
+            }
+            Mechanism::Aes(AesMode::Ecb) => Mode::Blocks(Box::new(Blocks::new(BlockCipher::aes(value)?, None, false))),
+            Mechanism::Aes(AesMode::Cbc { iv }) => {
+                Mode::Blocks(Box::new(Blocks::new(BlockCipher::aes(value)?, Some(iv), false)))
+            }
+            Mechanism::Aes(AesMode::CbcPad { iv }) => {
+                Mode::Blocks(Box::new(Blocks::new(BlockCipher::aes(value)?, Some(iv), true)))
+            }
+            Mechanism::Aes(AesMode::Ctr { block, bits }) => {
+                Mode::Ctr(Box::new(Aes::new(value)?), Box::new(Counter::new(*block, *bits)))
+            }
+            Mechanism::Aes(AesMode::Gcm(parameters)) => {
+                let aes = Box::new(Aes::new(value)?);
+                let gcm = Gcm::new(&aes, parameters);
+                Mode::Gcm(aes, Box::new(gcm))
+            }
+            Mechanism::Aes(AesMode::Wrap(wrap)) => Mode::Wrap(Box::new(Aes::new(value)?), *wrap),
+            _ => return Err(Error::MechanismInvalid),
         };
-        Ok(Self { aes, mode, pending: Zeroizing::default() })
+        Ok(Self { mode, pending: Zeroizing::default() })
     }
 
     /// Most bytes that `length` bytes of cryptogram are the encryption of.
     pub fn max_output_len(&self, length: usize) -> usize {
         match &self.mode {
-            Mode::Ecb | Mode::Cbc { .. } | Mode::Ctr(_) => length,
-            Mode::Gcm(gcm) => length.saturating_sub(gcm.tag_length()),
-            Mode::Wrap(_) => length.saturating_sub(8),
+            Mode::Blocks(_) | Mode::Ctr(..) => length,
+            Mode::Gcm(_, gcm) => length.saturating_sub(gcm.tag_length()),
+            Mode::Wrap(..) => length.saturating_sub(8),
         }
     }
 
     /// Length of what [`Self::update`] gives for a part of this length.
     pub fn update_len(&self, length: usize) -> usize {
         let all = self.pending.len().saturating_add(length);
-        match self.mode {
-            Mode::Ecb | Mode::Cbc { padded: false, .. } => all - all % BLOCK,
+        match &self.mode {
             // The last block may be padding.
-            Mode::Cbc { padded: true, .. } => all.saturating_sub(1) / BLOCK * BLOCK,
-            Mode::Ctr(_) => length,
-            Mode::Gcm(_) | Mode::Wrap(_) => 0,
+            Mode::Blocks(blocks) if blocks.padded => all.saturating_sub(1) / blocks.block_len() * blocks.block_len(),
+            Mode::Blocks(blocks) => all - all % blocks.block_len(),
+            Mode::Ctr(..) => length,
+            Mode::Gcm(..) | Mode::Wrap(..) => 0,
         }
     }
 
     /// Most bytes that [`Self::finish`] gives.
     pub fn max_finish_len(&self) -> usize {
         match &self.mode {
-            Mode::Ecb | Mode::Ctr(_) | Mode::Cbc { padded: false, .. } => 0,
-            Mode::Cbc { padded: true, .. } => BLOCK - 1,
-            Mode::Gcm(_) | Mode::Wrap(_) => self.max_output_len(self.pending.len()),
+            Mode::Blocks(blocks) if blocks.padded => blocks.block_len() - 1,
+            Mode::Blocks(_) | Mode::Ctr(..) => 0,
+            Mode::Gcm(..) | Mode::Wrap(..) => self.max_output_len(self.pending.len()),
         }
     }
 
@@ -86,36 +101,24 @@ impl Decryptor {
     }
 
     fn updated(&mut self, part: &[u8]) -> Result<SecretBytes> {
+        let whole = self.update_len(part.len());
         match &mut self.mode {
-            Mode::Ecb | Mode::Cbc { .. } => Ok(self.whole_blocks(part)),
-            Mode::Ctr(counter) => {
-                let mut data = Zeroizing::new(part.to_vec());
-                counter.apply(&self.aes, &mut data)?;
+            Mode::Blocks(blocks) => {
+                let mut data = joined(&self.pending, part);
+                self.pending = Zeroizing::new(data.get(whole..).unwrap_or_default().to_vec());
+                data.truncate(whole);
+                blocks.decrypt(&mut data);
                 Ok(data)
             }
-            Mode::Gcm(_) | Mode::Wrap(_) => {
+            Mode::Ctr(aes, counter) => {
+                let mut data = Zeroizing::new(part.to_vec());
+                counter.apply(aes, &mut data)?;
+                Ok(data)
+            }
+            Mode::Gcm(..) | Mode::Wrap(..) => {
                 collect(&mut self.pending, part, Error::EncryptedDataLenRange)?;
                 Ok(Zeroizing::default())
             }
-        }
-    }
-
-    fn whole_blocks(&mut self, part: &[u8]) -> SecretBytes {
-        let whole = self.update_len(part.len());
-        let mut data = joined(&self.pending, part);
-        self.pending = Zeroizing::new(data.get(whole..).unwrap_or_default().to_vec());
-        data.truncate(whole);
-        self.blocks(data.as_chunks_mut().0);
-        data
-    }
-
-    fn blocks(&mut self, blocks: &mut [[u8; BLOCK]]) {
-        let Mode::Cbc { last, .. } = &mut self.mode else { return self.aes.decrypt(blocks) };
-        for block in blocks {
-            let cryptogram = *block;
-            *block = self.aes.decrypted(cryptogram);
-            xor(block, last);
-            *last = cryptogram;
         }
     }
 
@@ -128,20 +131,22 @@ impl Decryptor {
     fn finished(mut self) -> Result<SecretBytes> {
         let mut pending = core::mem::take(&mut self.pending);
         match self.mode {
-            Mode::Cbc { padded: true, .. } => {
-                let ([_], []) = pending.as_chunks_mut::<BLOCK>() else { return Err(Error::EncryptedDataLenRange) };
-                self.blocks(pending.as_chunks_mut().0);
-                padding::unpadded(pending, BLOCK)
+            Mode::Blocks(mut blocks) if blocks.padded => {
+                if pending.len() != blocks.block_len() {
+                    return Err(Error::EncryptedDataLenRange);
+                }
+                blocks.decrypt(&mut pending);
+                padding::unpadded(pending, blocks.block_len())
             }
-            Mode::Gcm(gcm) => {
+            Mode::Gcm(aes, gcm) => {
                 let length = pending.len().checked_sub(gcm.tag_length()).ok_or(Error::EncryptedDataLenRange)?;
                 let (data, tag) = pending.split_at_mut(length);
-                gcm.decrypt(&self.aes, data, tag)?;
+                gcm.decrypt(&aes, data, tag)?;
                 pending.truncate(length);
                 Ok(pending)
             }
-            Mode::Wrap(wrap) => key_wrap::unwrap(&self.aes, wrap, &pending),
-            Mode::Ecb | Mode::Cbc { .. } | Mode::Ctr(_) if pending.is_empty() => Ok(Zeroizing::default()),
+            Mode::Wrap(aes, wrap) => key_wrap::unwrap(&aes, wrap, &pending),
+            Mode::Blocks(_) | Mode::Ctr(..) if pending.is_empty() => Ok(Zeroizing::default()),
             _ => Err(Error::EncryptedDataLenRange),
         }
     }

@@ -1,80 +1,100 @@
-//! Encryption with AES, in one part or many.
+//! Encryption with AES and triple DES, in one part or many.
 
 use zeroize::Zeroizing;
 
-use super::aes::{Aes, xor};
+use super::aes::Aes;
+use super::blocks::{BlockCipher, Blocks};
 use super::counter::Counter;
 use super::gcm::Gcm;
-use super::{BLOCK, SecretKey, check_cipher, collect, joined, key_wrap, leaving_nothing, padding};
+use super::{SecretKey, check_cipher, collect, joined, key_wrap, leaving_nothing, padding};
 use crate::error::Error;
-use crate::mechanism::{AesMode, KeyWrap, Mechanism, Result};
+use crate::mechanism::{AesMode, Des3Mode, KeyWrap, Mechanism, Result};
 use crate::secret::SecretBytes;
 
 /// An encryption in progress. Its memory is wiped when it ends.
 pub struct Encryptor {
-    aes: Aes,
     mode: Mode,
     /// Data that wait for more: less than a block, or all where the mode needs all at once.
     pending: SecretBytes,
 }
 
 enum Mode {
-    Ecb,
-    Cbc { last: [u8; BLOCK], padded: bool },
-    Ctr(Box<Counter>),
-    Gcm(Box<Gcm>),
-    Wrap(KeyWrap),
+    Blocks(Box<Blocks>),
+    Ctr(Box<Aes>, Box<Counter>),
+    Gcm(Box<Aes>, Box<Gcm>),
+    Wrap(Box<Aes>, KeyWrap),
 }
 
 impl Encryptor {
-    /// C_EncryptInit; errors as of [`check_cipher`], `KeySizeRange` for a key that AES does not have.
+    /// C_EncryptInit; errors as of [`check_cipher`], `KeySizeRange` for a key that the cipher does not have.
     pub fn new(mechanism: &Mechanism, key: &SecretKey) -> Result<Self> {
-        let mode = check_cipher(mechanism, key.kind)?;
-        leaving_nothing(|| Self::with_mode(mode, key))
+        check_cipher(mechanism, key.kind)?;
+        leaving_nothing(|| Self::with_mode(mechanism, key))
     }
 
-    fn with_mode(mode: &AesMode, key: &SecretKey) -> Result<Self> {
-        let aes = Aes::new(key.value.expose())?;
-        let mode = match mode {
-            AesMode::Ecb => Mode::Ecb,
-            AesMode::Cbc { iv } => Mode::Cbc { last: *iv, padded: false },
-            AesMode::CbcPad { iv } => Mode::Cbc { last: *iv, padded: true },
-            AesMode::Ctr { block, bits } => Mode::Ctr(Box::new(Counter::new(*block, *bits))),
-            AesMode::Gcm(parameters) => Mode::Gcm(Box::new(Gcm::new(&aes, parameters))),
-            AesMode::Wrap(wrap) => Mode::Wrap(*wrap),
+    fn with_mode(mechanism: &Mechanism, key: &SecretKey) -> Result<Self> {
+        let value = key.value.expose();
+        let mode = match mechanism {
+            Mechanism::Des3(mode) => {
+                let cipher = BlockCipher::des3(value)?;
+                Mode::Blocks(Box::new(match mode {
+                    Des3Mode::Ecb => Blocks::new(cipher, None, false),
+                    Des3Mode::Cbc { iv } => Blocks::new(cipher, Some(iv), false),
+                    Des3Mode::CbcPad { iv } => Blocks::new(cipher, Some(iv), true),
+                }))
+            }
+            Mechanism::Aes(AesMode::Ecb) => Mode::Blocks(Box::new(Blocks::new(BlockCipher::aes(value)?, None, false))),
+            Mechanism::Aes(AesMode::Cbc { iv }) => {
+                Mode::Blocks(Box::new(Blocks::new(BlockCipher::aes(value)?, Some(iv), false)))
+            }
+            Mechanism::Aes(AesMode::CbcPad { iv }) => {
+                Mode::Blocks(Box::new(Blocks::new(BlockCipher::aes(value)?, Some(iv), true)))
+            }
+            Mechanism::Aes(AesMode::Ctr { block, bits }) => {
+                Mode::Ctr(Box::new(Aes::new(value)?), Box::new(Counter::new(*block, *bits)))
+            }
+            Mechanism::Aes(AesMode::Gcm(parameters)) => {
+                let aes = Box::new(Aes::new(value)?);
+                let gcm = Gcm::new(&aes, parameters);
+                Mode::Gcm(aes, Box::new(gcm))
+            }
+            Mechanism::Aes(AesMode::Wrap(wrap)) => Mode::Wrap(Box::new(Aes::new(value)?), *wrap),
+            _ => return Err(Error::MechanismInvalid),
         };
-        Ok(Self { aes, mode, pending: Zeroizing::default() })
+        Ok(Self { mode, pending: Zeroizing::default() })
     }
 
     /// Length of the whole cryptogram of `length` bytes, where nothing was given yet.
     pub fn output_len(&self, length: usize) -> usize {
         match &self.mode {
-            Mode::Ecb | Mode::Ctr(_) | Mode::Cbc { padded: false, .. } => length,
-            Mode::Cbc { padded: true, .. } => length - length % BLOCK + BLOCK,
-            Mode::Gcm(gcm) => length.saturating_add(gcm.tag_length()),
-            Mode::Wrap(wrap) => key_wrap::wrapped_len(*wrap, length),
+            Mode::Blocks(blocks) if blocks.padded => {
+                (length - length % blocks.block_len()).saturating_add(blocks.block_len())
+            }
+            Mode::Blocks(_) | Mode::Ctr(..) => length,
+            Mode::Gcm(_, gcm) => length.saturating_add(gcm.tag_length()),
+            Mode::Wrap(_, wrap) => key_wrap::wrapped_len(*wrap, length),
         }
     }
 
     /// Length of what [`Self::update`] gives for a part of this length.
     pub fn update_len(&self, length: usize) -> usize {
-        match self.mode {
-            Mode::Ecb | Mode::Cbc { .. } => {
+        match &self.mode {
+            Mode::Blocks(blocks) => {
                 let all = self.pending.len().saturating_add(length);
-                all - all % BLOCK
+                all - all % blocks.block_len()
             }
-            Mode::Ctr(_) | Mode::Gcm(_) => length,
-            Mode::Wrap(_) => 0,
+            Mode::Ctr(..) | Mode::Gcm(..) => length,
+            Mode::Wrap(..) => 0,
         }
     }
 
     /// Length of what [`Self::finish`] gives.
     pub fn finish_len(&self) -> usize {
         match &self.mode {
-            Mode::Ecb | Mode::Ctr(_) | Mode::Cbc { padded: false, .. } => 0,
-            Mode::Cbc { padded: true, .. } => BLOCK,
-            Mode::Gcm(gcm) => gcm.tag_length(),
-            Mode::Wrap(wrap) => key_wrap::wrapped_len(*wrap, self.pending.len()),
+            Mode::Blocks(blocks) if blocks.padded => blocks.block_len(),
+            Mode::Blocks(_) | Mode::Ctr(..) => 0,
+            Mode::Gcm(_, gcm) => gcm.tag_length(),
+            Mode::Wrap(_, wrap) => key_wrap::wrapped_len(*wrap, self.pending.len()),
         }
     }
 
@@ -86,39 +106,28 @@ impl Encryptor {
 
     fn updated(&mut self, part: &[u8]) -> Result<SecretBytes> {
         match &mut self.mode {
-            Mode::Ecb | Mode::Cbc { .. } => Ok(self.whole_blocks(part)),
-            Mode::Ctr(counter) => {
-                let mut data = Zeroizing::new(part.to_vec());
-                counter.apply(&self.aes, &mut data)?;
+            Mode::Blocks(blocks) => {
+                let mut data = joined(&self.pending, part);
+                let whole = data.len() - data.len() % blocks.block_len();
+                self.pending = Zeroizing::new(data.get(whole..).unwrap_or_default().to_vec());
+                data.truncate(whole);
+                blocks.encrypt(&mut data);
                 Ok(data)
             }
-            Mode::Gcm(gcm) => {
+            Mode::Ctr(aes, counter) => {
                 let mut data = Zeroizing::new(part.to_vec());
-                gcm.encrypt(&self.aes, &mut data)?;
+                counter.apply(aes, &mut data)?;
                 Ok(data)
             }
-            Mode::Wrap(_) => {
+            Mode::Gcm(aes, gcm) => {
+                let mut data = Zeroizing::new(part.to_vec());
+                gcm.encrypt(aes, &mut data)?;
+                Ok(data)
+            }
+            Mode::Wrap(..) => {
                 collect(&mut self.pending, part, Error::DataLenRange)?;
                 Ok(Zeroizing::default())
             }
-        }
-    }
-
-    fn whole_blocks(&mut self, part: &[u8]) -> SecretBytes {
-        let mut data = joined(&self.pending, part);
-        let whole = data.len() - data.len() % BLOCK;
-        self.pending = Zeroizing::new(data.get(whole..).unwrap_or_default().to_vec());
-        data.truncate(whole);
-        self.blocks(data.as_chunks_mut().0);
-        data
-    }
-
-    fn blocks(&mut self, blocks: &mut [[u8; BLOCK]]) {
-        let Mode::Cbc { last, .. } = &mut self.mode else { return self.aes.encrypt(blocks) };
-        for block in blocks {
-            xor(block, last);
-            *block = self.aes.encrypted(*block);
-            *last = *block;
         }
     }
 
@@ -130,14 +139,14 @@ impl Encryptor {
     fn finished(mut self) -> Result<SecretBytes> {
         let pending = core::mem::take(&mut self.pending);
         match self.mode {
-            Mode::Cbc { padded: true, .. } => {
-                let mut data = padding::padded(&pending, BLOCK);
-                self.blocks(data.as_chunks_mut().0);
+            Mode::Blocks(mut blocks) if blocks.padded => {
+                let mut data = padding::padded(&pending, blocks.block_len());
+                blocks.encrypt(&mut data);
                 Ok(data)
             }
-            Mode::Gcm(gcm) => Ok(Zeroizing::new(gcm.tag())),
-            Mode::Wrap(wrap) => key_wrap::wrap(&self.aes, wrap, &pending).map(Zeroizing::new),
-            Mode::Ecb | Mode::Cbc { .. } | Mode::Ctr(_) if pending.is_empty() => Ok(Zeroizing::default()),
+            Mode::Gcm(_, gcm) => Ok(Zeroizing::new(gcm.tag())),
+            Mode::Wrap(aes, wrap) => key_wrap::wrap(&aes, wrap, &pending).map(Zeroizing::new),
+            Mode::Blocks(_) | Mode::Ctr(..) if pending.is_empty() => Ok(Zeroizing::default()),
             _ => Err(Error::DataLenRange),
         }
     }

@@ -51,6 +51,15 @@ fn keyed<M: KeyInit>(key: &[u8]) -> Result<Box<M>> {
     M::new_from_slice(key).map(Box::new).map_err(|_| Error::KeySizeRange)
 }
 
+/// HMAC of `parts`, one after the other.
+pub(super) fn hmac(hash: Hash, key: &[u8], parts: &[&[u8]]) -> Result<SecretBytes> {
+    let mut mac = Mac { state: Mac::state(MacFunction::Hmac(hash), key)?, length: hash.output_len() };
+    for part in parts {
+        mac.update(part);
+    }
+    Ok(mac.finish())
+}
+
 impl Mac {
     /// Starts a code by `mechanism` with `key`; errors as of [`check_mac`].
     pub fn new(mechanism: &Mechanism, key: &SecretKey) -> Result<Self> {
@@ -59,8 +68,11 @@ impl Mac {
     }
 
     fn keyed(function: MacFunction, length: usize, key: &SecretKey) -> Result<Self> {
-        let value = key.value.expose();
-        let state = match (function, value.len()) {
+        Ok(Self { state: Self::state(function, key.value.expose())?, length })
+    }
+
+    fn state(function: MacFunction, value: &[u8]) -> Result<State> {
+        Ok(match (function, value.len()) {
             (MacFunction::Cmac, 16) => State::Cmac128(keyed(value)?),
             (MacFunction::Cmac, 24) => State::Cmac192(keyed(value)?),
             (MacFunction::Cmac, _) => State::Cmac256(keyed(value)?),
@@ -69,8 +81,7 @@ impl Mac {
             (MacFunction::Hmac(Hash::Sha256), _) => State::Sha256(keyed(value)?),
             (MacFunction::Hmac(Hash::Sha384), _) => State::Sha384(keyed(value)?),
             (MacFunction::Hmac(Hash::Sha512), _) => State::Sha512(keyed(value)?),
-        };
-        Ok(Self { state, length })
+        })
     }
 
     /// Length of the code in bytes.

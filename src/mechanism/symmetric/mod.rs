@@ -1,32 +1,39 @@
-//! Secret keys on the host: AES in its modes, and message authentication codes.
+//! Secret keys on the host: AES and triple DES in their modes, message authentication codes, and what is derived.
 //!
 //! The block cipher and the hashes are RustCrypto's. The modes are put together here, because Cryptoki leaves to the
 //! caller what those crates fix at compile time: the length of GCM's initialisation vector, the bits of CTR's
 //! counter, the initial value of a key wrap.
 
 mod aes;
+mod blocks;
 mod check_value;
 mod counter;
 mod decrypt;
+mod derivation;
 mod encrypt;
 mod gcm;
 mod key_wrap;
 mod mac;
 pub mod padding;
+mod parity;
 
 use zeroize::Zeroizing;
 
-use super::{AesMode, Hash, MacFunction, Mechanism, Result};
+use super::{AesMode, Des3Mode, Hash, MacFunction, Mechanism, Result, random};
 use crate::error::Error;
 use crate::secret::{LockedBytes, SecretBytes, wipe_stack};
 
-pub use check_value::{aes_check_value, secret_check_value};
+pub use check_value::{cipher_check_value, secret_check_value};
 pub use decrypt::Decryptor;
+pub use derivation::{check_derivation, derive};
 pub use encrypt::Encryptor;
 pub use mac::Mac;
+pub use parity::{has_odd_parity, set_odd_parity};
 
 /// Length of an AES block in bytes.
 const BLOCK: usize = 16;
+/// Length of a DES block in bytes.
+const DES_BLOCK: usize = 8;
 /// Most bytes that a mechanism takes which needs all of its input at once.
 const LONGEST_WHOLE: usize = 1 << 30;
 
@@ -39,8 +46,35 @@ pub enum SecretKind {
     Aes,
     /// CKK_SHAn_HMAC.
     Hmac(Hash),
+    /// CKK_DES2: triple DES with two keys.
+    Des2,
+    /// CKK_DES3: triple DES with three keys.
+    Des3,
+    /// CKK_HKDF.
+    Hkdf,
     /// A key that can be kept, wrapped and digested here, for use elsewhere.
     Other,
+}
+
+impl SecretKind {
+    /// All whose mechanisms differ.
+    pub const ALL: [Self; 6] = [Self::Generic, Self::Aes, Self::Des2, Self::Des3, Self::Hkdf, Self::Other];
+
+    /// Whether its bytes have parity.
+    pub fn has_parity(self) -> bool {
+        matches!(self, Self::Des2 | Self::Des3)
+    }
+
+    /// A new key of so many bytes.
+    pub fn draw(self, length: usize) -> Result<LockedBytes> {
+        LockedBytes::filled(length, |place| {
+            random::fill(place)?;
+            if self.has_parity() {
+                set_odd_parity(place);
+            }
+            Ok(())
+        })
+    }
 }
 
 /// A secret key on the host.
@@ -52,23 +86,26 @@ pub struct SecretKey {
     pub value: LockedBytes,
 }
 
-/// Whether a key of this kind encrypts, decrypts, wraps and unwraps by `mechanism`, and how.
+/// Whether a key of this kind encrypts, decrypts, wraps and unwraps by `mechanism`.
 ///
 /// `MechanismInvalid` for a mechanism that does nothing of it, `KeyTypeInconsistent` for one that wants another key.
-pub fn check_cipher(mechanism: &Mechanism, kind: SecretKind) -> Result<&AesMode> {
+pub fn check_cipher(mechanism: &Mechanism, kind: SecretKind) -> Result<()> {
     match mechanism {
-        Mechanism::Aes(mode) if kind == SecretKind::Aes => Ok(mode),
-        Mechanism::Aes(_) | Mechanism::RsaPkcs | Mechanism::RsaX509 | Mechanism::RsaOaep(_) => {
+        Mechanism::Aes(_) if kind == SecretKind::Aes => Ok(()),
+        Mechanism::Des3(_) if kind.has_parity() => Ok(()),
+        Mechanism::Aes(_) | Mechanism::Des3(_) | Mechanism::RsaPkcs | Mechanism::RsaX509 | Mechanism::RsaOaep(_) => {
             Err(Error::KeyTypeInconsistent)
         }
         _ => Err(Error::MechanismInvalid),
     }
 }
 
-/// The block to whose multiple a secret key is filled with zeros when `mechanism` wraps it (PKCS#11 3.2 6.13.3, 6.13.4).
+/// The block to whose multiple a secret key is filled with zeros when `mechanism` wraps it (PKCS#11 3.2 6.13.3, 6.13.4,
+/// 6.19.4).
 pub fn filled_block(mechanism: &Mechanism) -> Option<usize> {
     match mechanism {
         Mechanism::Aes(AesMode::Ecb | AesMode::Cbc { .. }) => Some(BLOCK),
+        Mechanism::Des3(Des3Mode::Ecb | Des3Mode::Cbc { .. }) => Some(DES_BLOCK),
         _ => None,
     }
 }
@@ -79,6 +116,8 @@ pub fn check_mac(mechanism: &Mechanism, kind: SecretKind) -> Result<(MacFunction
         let signs = !matches!(
             mechanism,
             Mechanism::Aes(_)
+                | Mechanism::Des3(_)
+                | Mechanism::Derive(_)
                 | Mechanism::RsaOaep(_)
                 | Mechanism::Ecdh1(_)
                 | Mechanism::Digest(_)

@@ -6,7 +6,7 @@ use super::secret::{self, Cipher};
 use super::{Family, TABLE};
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::{Abilities, PrivateKey, Usage};
-use crate::mechanism::symmetric::{SecretKind, check_cipher, check_mac};
+use crate::mechanism::symmetric::{SecretKind, check_cipher, check_derivation, check_mac};
 use crate::mechanism::{
     EcdhParameters, Hash, Kdf, MacFunction, Mechanism, OaepParameters, PairType, PssParameters, plan,
 };
@@ -96,8 +96,7 @@ fn token_row(
     }
     let mechanism = sample(family);
     if let Some((min_key, max_key)) = secret_sizes(family) {
-        let kinds = [SecretKind::Aes, SecretKind::Generic];
-        let flags = kinds.into_iter().fold(0, |all, kind| all | secret_flags(&mechanism, kind));
+        let flags = SecretKind::ALL.into_iter().fold(0, |all, kind| all | secret_flags(&mechanism, kind));
         return Some(MechanismRow { ckm, min_key, max_key, flags });
     }
     let by_card = private.iter().map(|key| (key.kind, private_flags(&mechanism, key)));
@@ -151,17 +150,20 @@ fn secret_flags(mechanism: &Mechanism, kind: SecretKind) -> CK_FLAGS {
     [
         (check_cipher(mechanism, kind).is_ok(), CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP),
         (check_mac(mechanism, kind).is_ok(), CKF_SIGN | CKF_VERIFY),
+        (check_derivation(mechanism, kind).is_ok(), CKF_DERIVE),
         (generates, CKF_GENERATE),
     ]
     .into_iter()
     .fold(0, |all, (can, flag)| if can { all | flag } else { all })
 }
 
-/// Shortest and longest secret key, AES in bytes and others in bits, as PKCS#11 3.2 6.7.7 and 6.13.2 have them; `None`
-/// where no secret key is used.
+/// Shortest and longest secret key, AES in bytes and others in bits, as PKCS#11 3.2 6.7.7 and 6.13.2 have them, and 0
+/// for DES (6.19.4); `None` where no secret key is used.
 fn secret_sizes(family: Family) -> Option<(u64, u64)> {
     match family {
         Family::Aes(_) | Family::Cmac { .. } | Family::Generate(SecretKind::Aes) => Some((16, 32)),
+        Family::Des3(_) | Family::Generate(SecretKind::Des2 | SecretKind::Des3) => Some((0, 0)),
+        Family::Derive(derive) => Some(derive.sizes()),
         Family::Hmac { .. } | Family::Generate(_) => Some((8, 8 * secret::LONGEST_KEY)),
         _ => None,
     }
@@ -198,6 +200,8 @@ fn sample(family: Family) -> Mechanism {
         }),
         Family::Digest(hash) => Mechanism::Digest(hash),
         Family::Aes(cipher) => Mechanism::Aes(Cipher::sample(cipher)),
+        Family::Des3(cipher) => Mechanism::Des3(cipher.sample_des3()),
+        Family::Derive(derive) => derive.sample(),
         Family::Cmac { general } => Mechanism::Mac { function: MacFunction::Cmac, length: general.then_some(1) },
         Family::Hmac { hash, general } => {
             Mechanism::Mac { function: MacFunction::Hmac(hash), length: general.then_some(1) }

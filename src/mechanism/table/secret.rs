@@ -1,7 +1,9 @@
 //! Mechanisms of secret keys: their parameters, judged.
 
 use crate::error::Error;
-use crate::mechanism::{AesMode, GcmParameters, KeyWrap, MacFunction, Mechanism, ParameterKind, Parameters, Result};
+use crate::mechanism::{
+    AesMode, Des3Mode, GcmParameters, KeyWrap, MacFunction, Mechanism, ParameterKind, Parameters, Result,
+};
 
 /// Longest secret key in bytes.
 pub(super) const LONGEST_KEY: u64 = 65_536;
@@ -13,7 +15,7 @@ const ICV2: [u8; 4] = [0xA6, 0x59, 0x59, 0xA6];
 /// Lengths that a tag may have in bits (SP 800-38D 5.2.1.2, with the short ones of its appendix C).
 const TAG_BITS: [u64; 7] = [32, 64, 96, 104, 112, 120, 128];
 
-/// A mode of AES without its parameter.
+/// A mode of AES or triple DES without its parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cipher {
     Ecb,
@@ -86,6 +88,35 @@ impl Cipher {
             Self::KeyWrapPad => AesMode::Wrap(KeyWrap::Pad { initial: ICV1 }),
             Self::KeyWrapPkcs7 => AesMode::Wrap(KeyWrap::Pkcs7 { initial: ICV1 }),
             Self::KeyWrapPadded => AesMode::Wrap(KeyWrap::Padded { initial: ICV2 }),
+        }
+    }
+}
+
+impl Cipher {
+    pub(super) fn of_des3(mode: &Des3Mode) -> Self {
+        match mode {
+            Des3Mode::Ecb => Self::Ecb,
+            Des3Mode::Cbc { .. } => Self::Cbc,
+            Des3Mode::CbcPad { .. } => Self::CbcPad,
+        }
+    }
+
+    /// The mode of triple DES with its parameter; `MechanismParamInvalid` for one that it does not take.
+    pub(super) fn with_des3(self, parameters: Parameters) -> Result<Des3Mode> {
+        match (self, parameters) {
+            (Self::Ecb, Parameters::None) => Ok(Des3Mode::Ecb),
+            (Self::Cbc, Parameters::Bytes(iv)) => Ok(Des3Mode::Cbc { iv: exactly(&iv)? }),
+            (Self::CbcPad, Parameters::Bytes(iv)) => Ok(Des3Mode::CbcPad { iv: exactly(&iv)? }),
+            _ => Err(Error::MechanismParamInvalid),
+        }
+    }
+
+    /// The mode of triple DES with some parameter.
+    pub(super) fn sample_des3(self) -> Des3Mode {
+        match self {
+            Self::Cbc => Des3Mode::Cbc { iv: [0; 8] },
+            Self::CbcPad => Des3Mode::CbcPad { iv: [0; 8] },
+            _ => Des3Mode::Ecb,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::card::key::{Curve, KeyKind, PublicKey};
+use crate::mechanism::Salt;
 use crate::mechanism::plan::tests::{key, public_key};
 
 fn pss_parameters(hash: u64, mgf: u64) -> Parameters {
@@ -10,6 +11,10 @@ fn pss_parameters(hash: u64, mgf: u64) -> Parameters {
 
 fn ecdh_parameters(kdf: u64, shared_data: &[u8]) -> Parameters {
     Parameters::Ecdh1 { kdf, shared_data: shared_data.to_vec(), public_data: vec![4; 65] }
+}
+
+fn derivation_data(vector: usize) -> Parameters {
+    Parameters::Data { vector: vec![0; vector], data: vec![0; 16].into() }
 }
 
 fn any_parameters(ckm: u64) -> Parameters {
@@ -25,7 +30,17 @@ fn any_parameters(ckm: u64) -> Parameters {
         ParameterKind::Gcm => Parameters::Gcm { iv: vec![0; 12], associated: vec![], tag_bits: 128 },
         ParameterKind::Ctr => Parameters::Ctr { bits: 32, block: [0; 16] },
         ParameterKind::Length => Parameters::Length(8),
-        ParameterKind::Bytes => Parameters::Bytes(vec![0; 16]),
+        ParameterKind::Bytes => {
+            let des = matches!(family(ckm), Some(Family::Des3(_)));
+            Parameters::Bytes(vec![0; if des { 8 } else { 16 }])
+        }
+        ParameterKind::Number => Parameters::Number(8),
+        ParameterKind::Data => derivation_data(0),
+        ParameterKind::AesData => derivation_data(16),
+        ParameterKind::Des3Data => derivation_data(8),
+        ParameterKind::Hkdf => {
+            Parameters::Hkdf { extract: true, expand: true, hash: CKM_SHA256, salt: Salt::Zeros, info: vec![] }
+        }
         _ => Parameters::None,
     }
 }
@@ -37,9 +52,9 @@ fn each_mechanism_is_made_with_its_parameter_and_keeps_its_number() {
         assert_eq!(number(&made), *ckm);
         assert_eq!(TABLE.iter().filter(|row| row.0 == *ckm).count(), 1);
     }
-    assert_eq!(parameter_kind(CKM_DES3_CBC), None);
-    assert_eq!(mechanism(CKM_DES3_CBC, Parameters::None), Err(Error::MechanismInvalid));
-    assert_eq!(mechanism(CKM_DES3_KEY_GEN, Parameters::None), Err(Error::MechanismInvalid));
+    assert_eq!(parameter_kind(CKM_DES_CBC), None);
+    assert_eq!(mechanism(CKM_DES_CBC, Parameters::None), Err(Error::MechanismInvalid));
+    assert_eq!(mechanism(CKM_DES_KEY_GEN, Parameters::None), Err(Error::MechanismInvalid));
 }
 
 #[test]
@@ -205,6 +220,10 @@ fn what_the_host_does_with_secret_keys_is_always_offered() {
     assert_eq!(row(CKM_SHA256_HMAC_GENERAL), (8, 524_288, CKF_SIGN | CKF_VERIFY));
     assert_eq!(row(CKM_AES_KEY_GEN), (16, 32, CKF_GENERATE));
     assert_eq!(row(CKM_GENERIC_SECRET_KEY_GEN), (8, 524_288, CKF_GENERATE));
+    assert_eq!(row(CKM_DES3_CBC_PAD), (0, 0, cipher));
+    assert_eq!(row(CKM_DES2_KEY_GEN), (0, 0, CKF_GENERATE));
+    assert_eq!(row(CKM_HKDF_DERIVE), (8, 524_288, CKF_DERIVE));
+    assert_eq!(row(CKM_AES_ECB_ENCRYPT_DATA), (16, 32, CKF_DERIVE));
 }
 
 #[test]
@@ -212,10 +231,17 @@ fn a_secret_key_allows_what_its_type_is_for() {
     let aes = mechanisms_for_secret(SecretKind::Aes);
     assert!(aes.contains(&CKM_AES_GCM) && aes.contains(&CKM_AES_CMAC_GENERAL) && aes.contains(&CKM_AES_KEY_WRAP_KWP));
     assert!(!aes.contains(&CKM_SHA256_HMAC));
-    assert_eq!(mechanisms_for_secret(SecretKind::Hmac(Hash::Sha1)), [CKM_SHA_1_HMAC, CKM_SHA_1_HMAC_GENERAL]);
+    let hmac = mechanisms_for_secret(SecretKind::Hmac(Hash::Sha1));
+    assert!(hmac.starts_with(&[CKM_SHA_1_HMAC, CKM_SHA_1_HMAC_GENERAL]) && !hmac.contains(&CKM_SHA256_HMAC));
+    let des3 = mechanisms_for_secret(SecretKind::Des3);
+    assert!(des3.contains(&CKM_DES3_ECB) && des3.contains(&CKM_DES3_CBC_PAD) && !des3.contains(&CKM_AES_ECB));
+    assert!(des3.contains(&CKM_DES3_CBC_ENCRYPT_DATA) && !des3.contains(&CKM_AES_CBC_ENCRYPT_DATA));
+    for kind in SecretKind::ALL {
+        assert!(mechanisms_for_secret(kind).contains(&CKM_HKDF_DERIVE), "{kind:?}");
+    }
     let generic = mechanisms_for_secret(SecretKind::Generic);
     assert!(generic.contains(&CKM_SHA512_HMAC) && !generic.contains(&CKM_AES_ECB));
-    assert!(mechanisms_for_secret(SecretKind::Other).is_empty());
+    assert!(!mechanisms_for_secret(SecretKind::Other).contains(&CKM_AES_ECB));
 }
 
 #[test]
@@ -242,6 +268,33 @@ fn parameters_of_secret_key_mechanisms_have_their_values() {
         assert!(mechanism(ckm, Parameters::Bytes(vec![1; length])).is_ok());
         assert_eq!(mechanism(ckm, Parameters::Bytes(vec![1; length + 1])), invalid);
     }
+}
+
+#[test]
+fn parameters_of_derivations_have_their_values() {
+    let invalid = Err(Error::MechanismParamInvalid);
+    let data =
+        |vector: usize, length: usize| Parameters::Data { vector: vec![0; vector], data: vec![1; length].into() };
+    for ckm in [CKM_XOR_BASE_AND_DATA, CKM_CONCATENATE_BASE_AND_DATA, CKM_CONCATENATE_DATA_AND_BASE] {
+        assert_eq!(mechanism(ckm, data(0, 0)), invalid);
+        assert_eq!(mechanism(ckm, data(0, 65_537)), invalid);
+        assert_eq!(mechanism(ckm, Parameters::None), invalid);
+        assert!(mechanism(ckm, data(0, 65_536)).is_ok());
+    }
+    for (ckm, block) in [(CKM_AES_CBC_ENCRYPT_DATA, 16), (CKM_DES3_CBC_ENCRYPT_DATA, 8)] {
+        assert!(mechanism(ckm, data(block, 2 * block)).is_ok());
+        assert_eq!(mechanism(ckm, data(block, block + 1)), invalid);
+        assert_eq!(mechanism(ckm, data(0, block)), invalid);
+    }
+    assert_eq!(mechanism(CKM_AES_ECB_ENCRYPT_DATA, data(16, 16)), invalid);
+    let hkdf = |extract, expand, hash| {
+        let salt = Salt::Zeros;
+        mechanism(CKM_HKDF_DERIVE, Parameters::Hkdf { extract, expand, hash, salt, info: vec![] }).is_ok()
+    };
+    assert!(hkdf(true, false, CKM_SHA_1) && hkdf(false, true, CKM_SHA512));
+    assert!(!hkdf(false, false, CKM_SHA256) && !hkdf(true, true, CKM_SHA256_RSA_PKCS));
+    assert_eq!(salt(CKF_HKDF_SALT_KEY, vec![], 7), Ok(Salt::Key(7)));
+    assert_eq!(salt(3, vec![], 7), Err(Error::MechanismParamInvalid));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod attributes;
 mod ciphers;
 mod copies;
+mod derivation;
 mod destruction;
 mod dual;
 mod generation;
