@@ -36,6 +36,8 @@ pub(super) struct KeyData {
     pub(super) origin: Option<Origin>,
     /// Its fingerprint is not all zeros.
     pub(super) has_fingerprint: bool,
+    /// When it was made, in seconds since 1970; 0 where the card does not say.
+    pub(super) generation_time: u32,
     pub(super) policy: KeyPolicy,
 }
 
@@ -93,6 +95,7 @@ impl ApplicationData {
         let capabilities = Capabilities::parse(find(0xC0)?.ok_or(MALFORMED)?, &identifier)?;
         let passwords = Status::parse(find(0xC4)?.ok_or(MALFORMED)?)?;
         let fingerprints = find(0xC5)?.unwrap_or_default();
+        let (times, _) = find(0xCD)?.unwrap_or_default().as_chunks::<4>();
         let origins = find(0xDE)?;
         let mut keys = [KeyData::default(); 3];
         for (key, data) in Key::ALL.into_iter().zip(&mut keys) {
@@ -100,6 +103,7 @@ impl ApplicationData {
             *data = KeyData {
                 attributes: find(u32::from(key.attributes()))?.and_then(Attributes::parse),
                 origin: origins.and_then(|origins| origin(origins, key)),
+                generation_time: times.get(key.index()).map_or(0, |time| u32::from_be_bytes(*time)),
                 has_fingerprint: fingerprint.is_some_and(|bytes| bytes.iter().any(|byte| *byte != 0)),
                 policy: KeyPolicy { pin: None, touch: find(u32::from(key.interaction_flag()))?.and_then(touch) },
             };
@@ -179,6 +183,7 @@ pub(super) mod tests {
             &hex::decode("C00A7F000FFF0FFF0FFF0001C106010800002000C20B122B060104019755010501").unwrap()[..],
             &hex::decode("C30A162B06010401DA470F01C407007F7F7F030003C53C").unwrap(),
             &fingerprints,
+            &hex::decode("CD0C650000010000000065000003").unwrap(),
             &hex::decode("DE06010102000302D6020120D7020020D8020320").unwrap(),
         ]
         .concat();
@@ -200,6 +205,7 @@ pub(super) mod tests {
         assert_eq!(signature.policy.touch, Some(Touch::Always));
         assert_eq!(data.key(Key::Decryption).origin, Some(Origin::None));
         assert_eq!(data.key(Key::Authentication).policy.touch, Some(Touch::Cached));
+        assert_eq!((signature.generation_time, data.key(Key::Decryption).generation_time), (0x6500_0001, 0));
         assert!(signature.has_fingerprint && !data.key(Key::Decryption).has_fingerprint);
     }
 

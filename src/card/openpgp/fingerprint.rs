@@ -18,17 +18,27 @@ const VERSION: u8 = 4;
 const PREFIX: u8 = 0x99;
 /// What GnuPG puts before points of Curve25519.
 const NATIVE_POINT: u8 = 0x40;
-/// KDF parameters of ECDH keys (RFC 6637 9): length, reserved, hash, key-wrap cipher, as GnuPG chooses them.
+/// KDF parameters of ECDH keys (RFC 6637 9): length, reserved, hash, key-wrap cipher, as RFC 6637 13 pairs them with
+/// curves, and GnuPG where it makes an OpenPGP key of one on a card.
 const SHA256_AES128: [u8; 4] = [0x03, 0x01, 0x08, 0x07];
-const SHA384_AES256: [u8; 4] = [0x03, 0x01, 0x09, 0x09];
+const SHA384_AES192: [u8; 4] = [0x03, 0x01, 0x09, 0x08];
 const SHA512_AES256: [u8; 4] = [0x03, 0x01, 0x0A, 0x09];
 
-/// Writes both for a key made now.
-pub(super) fn store(channel: &mut Channel<'_>, key: Key, public: &PublicKey) -> Result<(), CardError> {
+/// Keys that are made one after the other within so many seconds get the time of the first. GnuPG (2.2) makes one OpenPGP
+/// key of those on a card with one time for all, and finds them by their fingerprints, which the time is part of.
+const ONE_OCCASION: u32 = 3600;
+
+/// Writes both for a key made now; `others` are the times of the other keys on the card.
+pub(super) fn store(channel: &mut Channel<'_>, key: Key, public: &PublicKey, others: &[u32]) -> Result<(), CardError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    let time = u32::try_from(now).unwrap_or(u32::MAX);
+    let time = time_of_making(u32::try_from(now).unwrap_or(u32::MAX), others);
     put_data_by_number(channel, key.fingerprint(), fingerprint(key, public, time)?.to_vec().into())?;
     put_data_by_number(channel, key.generation_time(), time.to_be_bytes().to_vec().into())
+}
+
+fn time_of_making(now: u32, others: &[u32]) -> u32 {
+    let recent = others.iter().copied().filter(|time| *time <= now && now - *time <= ONE_OCCASION);
+    recent.max().unwrap_or(now)
 }
 
 /// Writes zeros for both: there is no key.
@@ -58,7 +68,7 @@ fn fingerprint(key: Key, public: &PublicKey, time: u32) -> Result<[u8; 20], Card
     if key == Key::Decryption {
         match kind {
             KeyKind::X25519 | KeyKind::Ec(Curve::P256) => body.extend_from_slice(&SHA256_AES128),
-            KeyKind::Ec(Curve::P384) => body.extend_from_slice(&SHA384_AES256),
+            KeyKind::Ec(Curve::P384) => body.extend_from_slice(&SHA384_AES192),
             KeyKind::Ec(Curve::P521) => body.extend_from_slice(&SHA512_AES256),
             KeyKind::Rsa { .. } | KeyKind::Ed25519 => {}
         }
@@ -82,4 +92,19 @@ fn push_number(body: &mut Vec<u8>, number: &[u8]) {
     let bits = number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize);
     body.extend_from_slice(&u16::try_from(bits).unwrap_or(u16::MAX).to_be_bytes());
     body.extend_from_slice(number);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_one_occasion_have_one_time() {
+        let now = 1_700_000_000;
+        assert_eq!(time_of_making(now, &[]), now);
+        assert_eq!(time_of_making(now, &[now - 10, 0]), now - 10);
+        assert_eq!(time_of_making(now, &[now - 3600, now - 20]), now - 20);
+        // Long ago, in the future, never.
+        assert_eq!(time_of_making(now, &[now - 3601, now + 1, 0]), now);
+    }
 }

@@ -38,6 +38,7 @@ impl OpenPgp {
         StoreAbilities {
             generate: kinds,
             import: if self.data.capabilities.key_import { kinds } else { &[] },
+            deletes_keys: self.data.capabilities.changeable_attributes,
             certificates: true,
             officer_writes: true,
             initializes: true,
@@ -86,11 +87,7 @@ impl OpenPgp {
             (Some(origin), _) => Ok(origin == Origin::None),
             (None, _) if data.has_fingerprint => Ok(false),
             (None, None) => Ok(true),
-            (None, Some(attributes)) => match public_key::read(channel, key, attributes.kind) {
-                Ok(_) => Ok(false),
-                Err(error @ CardError::Channel(_)) => Err(error),
-                Err(_) => Ok(true),
-            },
+            (None, Some(attributes)) => Ok(!has_public_key(channel, key, attributes.kind)?),
         }
     }
 
@@ -108,7 +105,9 @@ impl OpenPgp {
             put_data_by_number(channel, key.attributes(), wanted.encode(key)?.into())?;
         }
         let public = make(channel, &wanted)?;
-        fingerprint::store(channel, key, &public)?;
+        let others = Key::ALL.into_iter().filter(|other| *other != key).map(|other| self.data.key(other));
+        let times: Vec<u32> = others.filter(|data| data.has_fingerprint).map(|data| data.generation_time).collect();
+        fingerprint::store(channel, key, &public, &times)?;
         self.data = ApplicationData::read(channel)?;
         Ok(self.private_key(key, self.data.key(key), public, Vec::new()))
     }
@@ -146,8 +145,8 @@ impl OpenPgp {
         })
     }
 
-    /// Deletes a key. The application has no command for that, but a change of the attributes does it; they are changed
-    /// back at once. A card that keeps the key all the same cannot delete keys.
+    /// Deletes a key. The application has no command for that, but a change of the attributes does it (OpenPGP card
+    /// 4.4.3.9); they are changed back at once. A card that keeps the key all the same cannot delete keys.
     pub(super) fn delete(&mut self, channel: &mut Channel<'_>, key: Key) -> Result<(), CardError> {
         self.data = ApplicationData::read(channel)?;
         if self.is_free(channel, key)? {
@@ -157,17 +156,35 @@ impl OpenPgp {
         if !self.data.capabilities.changeable_attributes {
             return Err(CardError::NotSupported);
         }
-        let other = if matches!(present.kind, KeyKind::Rsa { bits: 2048 }) {
-            KeyKind::Rsa { bits: 4096 }
-        } else {
-            KeyKind::Rsa { bits: 2048 }
-        };
-        let other = Attributes::for_key(key, other, Some(present))?;
-        put_data_by_number(channel, key.attributes(), other.encode(key)?.into())?;
+        self.change_attributes(channel, key, present)?;
         put_data_by_number(channel, key.attributes(), present.encode(key)?.into())?;
+        if self.is_kept(channel, key, present.kind)? {
+            return Err(CardError::NotSupported);
+        }
         fingerprint::clear(channel, key)?;
         self.data = ApplicationData::read(channel)?;
-        if self.is_free(channel, key)? { Ok(()) } else { Err(CardError::NotSupported) }
+        Ok(())
+    }
+
+    /// Writes the first other attributes that the card takes.
+    fn change_attributes(&mut self, channel: &mut Channel<'_>, key: Key, present: Attributes) -> Result<(), CardError> {
+        let mut refusal = CardError::NotSupported;
+        for kind in KINDS.iter().filter(|kind| **kind != present.kind) {
+            let Ok(other) = Attributes::for_key(key, *kind, Some(present)) else { continue };
+            match put_data_by_number(channel, key.attributes(), other.encode(key)?.into()) {
+                Err(error @ CardError::Status { .. }) => refusal = error,
+                result => return result,
+            }
+        }
+        Err(refusal)
+    }
+
+    /// Whether the card has a key in the place of `key`, whatever its fingerprint says.
+    fn is_kept(&mut self, channel: &mut Channel<'_>, key: Key, kind: KeyKind) -> Result<bool, CardError> {
+        match ApplicationData::read(channel)?.key(key).origin {
+            Some(origin) => Ok(origin != Origin::None),
+            None => has_public_key(channel, key, kind),
+        }
     }
 
     /// Writes a certificate where none is.
@@ -243,6 +260,15 @@ impl OpenPgp {
             }
             _ => Err(CardError::NotSupported),
         }
+    }
+}
+
+/// Whether the card gives a public key in the place of `key`.
+fn has_public_key(channel: &mut Channel<'_>, key: Key, kind: KeyKind) -> Result<bool, CardError> {
+    match public_key::read(channel, key, kind) {
+        Ok(_) => Ok(true),
+        Err(error @ CardError::Channel(_)) => Err(error),
+        Err(_) => Ok(false),
     }
 }
 

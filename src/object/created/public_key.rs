@@ -45,6 +45,11 @@ const NAMES: &[(Curve, &[&str])] = &[
 const EDWARDS25519: &[u8] = b"\x13\x0Cedwards25519";
 /// The same of X25519's curve.
 const CURVE25519: &[u8] = b"\x13\x0Acurve25519";
+/// The same as pkcs11-tool of OpenSC 0.23 (2022) sends it, one more letter announced than there are.
+const CURVE25519_LONGER: &[u8] = b"\x13\x0Bcurve25519";
+/// OBJECT IDENTIFIERs from before RFC 8410, which OpenPGP (RFC 9580 9.2) and other modules go on using.
+const OPENPGP_ED25519: &[u8] = b"\x06\x09\x2B\x06\x01\x04\x01\xDA\x47\x0F\x01";
+const OPENPGP_CURVE25519: &[u8] = b"\x06\x0A\x2B\x06\x01\x04\x01\x97\x55\x01\x05\x01";
 
 /// C_GenerateKeyPair: the modulus is the card's to make.
 const RSA_GENERATED: &[Rule] = &[
@@ -180,8 +185,13 @@ pub(super) fn curve(parameters: &[u8], key_type: CK_KEY_TYPE) -> Result<KeyKind,
     let named = |kind: &KeyKind| called(kind) || kind.ec_params().is_some_and(|own| own == parameters);
     let known = match key_type {
         CKK_EC => Curve::ALL.into_iter().map(KeyKind::Ec).find(named),
-        CKK_EC_EDWARDS => Some(KeyKind::Ed25519).filter(|kind| named(kind) || parameters == EDWARDS25519),
-        _ => Some(KeyKind::X25519).filter(|kind| named(kind) || parameters == CURVE25519),
+        CKK_EC_EDWARDS => {
+            Some(KeyKind::Ed25519).filter(|kind| named(kind) || [EDWARDS25519, OPENPGP_ED25519].contains(&parameters))
+        }
+        _ => {
+            let others = [CURVE25519, CURVE25519_LONGER, OPENPGP_CURVE25519];
+            Some(KeyKind::X25519).filter(|kind| named(kind) || others.contains(&parameters))
+        }
     };
     let identifies = <const_oid::ObjectIdentifier as der::Decode>::from_der(parameters).is_ok();
     let names = matches!(parameters, [0x13, length, name @ ..] if usize::from(*length) == name.len());

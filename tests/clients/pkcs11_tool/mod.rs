@@ -2,11 +2,13 @@
 
 mod decrypt;
 mod derive;
+mod openpgp_writing;
 mod pin;
 mod pin_pad;
 mod piv_writing;
 mod self_test;
 mod sign;
+mod writing;
 
 use std::path::Path;
 

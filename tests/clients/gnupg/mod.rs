@@ -1,6 +1,8 @@
 //! GnuPG and we take turns on the same card: `disable-ccid` has its scdaemon go through pcscd. Even with `pcsc-shared` it keeps
 //! others waiting as long as it lives, so it is ended before each of our turns.
 
+mod our_keys;
+
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -50,6 +52,12 @@ impl<'s> GnuPg<'s> {
         let mut command = self.station.command("gpgconf");
         command.args(["--kill", "all"]).stdin(Stdio::null());
         let _ = command.output();
+    }
+
+    /// Runs gpg, which answers questions for PINs with `pin`.
+    fn run(&self, pin: &str, arguments: &[&str]) -> Run {
+        let unattended = ["--batch", "--yes", "--pinentry-mode", "loopback", "--passphrase", pin];
+        self.station.run("gpg", unattended.iter().chain(arguments))
     }
 
     /// Runs gpg with a script for its prompts; `pin` answers questions for PINs.
