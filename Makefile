@@ -33,7 +33,7 @@ TEST_PACKAGES := $(DEMO_PACKAGES) binutils gnupg gnutls-bin libnss3-tools openss
 TEST_PACKAGES += procps scdaemon
 # … and browsers, and Java.
 TEST_PACKAGES += firefox-esr chromium xvfb xdotool imagemagick default-jdk-headless curl git libengine-pkcs11-openssl
-TEST_PACKAGES += yubico-piv-tool
+TEST_PACKAGES += yubico-piv-tool openvpn iproute2
 # A server that the next start of the machine would run is for containers only; without it ssh's tests say so.
 ifeq ($(wildcard /run/systemd/system),)
 TEST_PACKAGES += openssh-server
@@ -44,7 +44,7 @@ VIRTUAL_PACKAGES := $(DEMO_PACKAGES) qemu-system-x86 seabios xz-utils zstd
 # (By another name than MAKE, which make --dry-run would run.)
 SELF := $(MAKE)
 MACHINE := $(and $(filter x86_64,$(shell uname -m)),$(shell command -v apt-get))
-PYTHON_PACKAGES := PyKCS11==1.5.20
+PYTHON_PACKAGES := PyKCS11==1.5.20 python-pkcs11==0.10.1
 # What makes a package of it, and what tries the package in a clean root.
 DEB_PACKAGES := $(BUILD_PACKAGES) binutils dpkg-dev lintian xz-utils
 DEB_TEST_PACKAGES := $(DEB_PACKAGES) $(DEMO_PACKAGES) mmdebstrap

@@ -12,6 +12,7 @@ mod nss;
 mod openpgp;
 mod openssh;
 pub mod openssl;
+mod openvpn;
 mod p11_kit;
 mod p11tool;
 mod pkcs11_tool;
