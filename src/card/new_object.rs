@@ -37,6 +37,8 @@ pub struct Change {
     pub id: Option<Vec<u8>>,
     /// `CKA_LABEL`.
     pub label: Option<String>,
+    /// `CKA_SUBJECT` of a key, DER Name or empty.
+    pub subject: Option<Vec<u8>>,
     /// The content of a certificate or data object.
     pub value: Option<Vec<u8>>,
 }

@@ -1,9 +1,11 @@
 //! Objects that are modified or copied (PKCS#11 3.2 sections 5.7.2 and 5.7.6).
 
 use cryptoki_sys::*;
+use der::Decode;
+use x509_cert::name::Name;
 
 use super::attribute::{Attributes, Value};
-use super::created::{CERTIFICATE_RULES, DATA_RULES, PUBLIC_KEY_RULES, certificate_agrees};
+use super::created::{CERTIFICATE_RULES, DATA_RULES, PRIVATE_KEY_RULES, PUBLIC_KEY_RULES, certificate_agrees};
 use super::rule::{Change, Creator, KEY, Rule, STORAGE, find, in_order, judge};
 use super::template::Template;
 use super::{Content, Object, secret_key, unique_id};
@@ -21,13 +23,14 @@ pub fn modified(object: &Object, template: &Template, creator: Creator) -> Resul
     changed(object, template, creator, false).map(|attributes| object.with_attributes(attributes))
 }
 
-/// C_SetAttributeValue on a token object: what the card is to change. Beyond labels, identifiers and the content of data
-/// objects, cards keep nothing that an application may change (`AttributeReadOnly`).
+/// C_SetAttributeValue on a token object: what the card is to change. Beyond labels, identifiers, the subjects of keys and
+/// the content of data objects, cards keep nothing that an application may change (`AttributeReadOnly`).
 pub fn of_token_object(object: &Object, template: &Template, creator: Creator) -> Result<card::Change, Error> {
     template.consistent()?;
     if !object.permits(CKA_MODIFIABLE) {
         return Err(Error::ActionProhibited);
     }
+    let class = object.attributes().number(CKA_CLASS);
     let mut wish = card::Change::default();
     for (attribute, value) in template.iter() {
         let there = object.attributes().find(attribute).ok_or(Error::AttributeTypeInvalid)?;
@@ -37,7 +40,13 @@ pub fn of_token_object(object: &Object, template: &Template, creator: Creator) -
                 wish.label = Some(label.to_owned());
             }
             CKA_ID => wish.id = Some(value.to_vec()),
-            CKA_VALUE if object.attributes().number(CKA_CLASS) == Some(CKO_DATA) => wish.value = Some(value.to_vec()),
+            CKA_SUBJECT if [Some(CKO_PRIVATE_KEY), Some(CKO_PUBLIC_KEY)].contains(&class) => {
+                if !value.is_empty() {
+                    Name::from_der(value).map_err(|_| Error::AttributeValueInvalid)?;
+                }
+                wish.subject = Some(value.to_vec());
+            }
+            CKA_VALUE if class == Some(CKO_DATA) => wish.value = Some(value.to_vec()),
             _ if matches!(there, Value::Bytes(bytes) if bytes.as_slice() == value) => {
                 changed(object, &Template::one(attribute, value), creator, false)?;
             }
@@ -96,6 +105,7 @@ fn changed(object: &Object, template: &Template, creator: Creator, copying: bool
         Some(CKO_DATA) => &[STORAGE, DATA_RULES],
         Some(CKO_CERTIFICATE) => &[STORAGE, CERTIFICATE_RULES],
         Some(CKO_PUBLIC_KEY) => &[STORAGE, KEY, PUBLIC_KEY_RULES],
+        Some(CKO_PRIVATE_KEY) => &[STORAGE, KEY, PRIVATE_KEY_RULES],
         Some(CKO_SECRET_KEY) => &[STORAGE, KEY, secret_key::RULES, secret_key::MADE],
         _ => &[STORAGE],
     };

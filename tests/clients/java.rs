@@ -8,9 +8,12 @@ use crate::module;
 /// A `jar` of one file, as `zip -0` makes it: stored, nothing compressed.
 const ARCHIVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/java.jar");
 
+/// Keys that keytool has the card make are to stay on it.
+const LASTING: &str = "attributes(generate, *, *) = { CKA_TOKEN = true }";
+
 /// `keytool` or `jarsigner` with the card as key store.
 fn java(station: &Station, program: &str, arguments: &[&str]) -> Run {
-    station.file("cardea.cfg", format!("name = Cardea\nlibrary = {}\n", module::path().display()));
+    station.file("cardea.cfg", format!("name = Cardea\nlibrary = {}\n{LASTING}\n", module::path().display()));
     let store =
         ["-keystore", "NONE", "-storetype", "PKCS11", "-addprovider", "SunPKCS11", "-providerarg", "cardea.cfg"];
     // the virtual machine's counters would stay in /tmp
@@ -60,4 +63,29 @@ fn jarsigner_signs_with_every_key_that_signs() {
             assert!(run.text.contains("jar verified.") && run.text.contains(&signer), "{card:?} {key:?}\n{}", run.text);
         }
     }
+}
+
+#[test]
+fn keytool_makes_a_key_on_the_card_brings_another_and_deletes_both() {
+    if !is_installed() {
+        return;
+    }
+    let station = Station::with_myeid();
+    let generate = |alias: &str, algorithm: [&str; 4]| {
+        let name = format!("CN={alias}");
+        let key = ["-genkeypair", "-alias", alias, "-dname", &name];
+        java(&station, "keytool", &[&key[..], &algorithm].concat()).succeeded();
+    };
+    // By the card; and by Java, which makes RSA keys itself and stores them.
+    generate("elliptic", ["-keyalg", "EC", "-groupname", "secp256r1"]);
+    generate("rsa", ["-keyalg", "RSA", "-keysize", "2048"]);
+    let entries = || java(&station, "keytool", &["-list"]).succeeded().lines_with("PrivateKeyEntry").join("\n");
+    let listed = entries();
+    for alias in ["elliptic", "rsa"] {
+        assert!(listed.contains(&format!("{alias}, PrivateKeyEntry")), "{listed}");
+        java(&station, "jarsigner", &["-signedjar", "signed.jar", ARCHIVE, alias]).succeeded().says("jar signed.");
+        java(&station, "keytool", &["-certreq", "-alias", alias]).succeeded().says("NEW CERTIFICATE REQUEST");
+        java(&station, "keytool", &["-delete", "-alias", alias]).succeeded();
+    }
+    assert!(!entries().contains("elliptic") && !entries().contains("rsa,"));
 }

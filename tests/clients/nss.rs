@@ -1,4 +1,4 @@
-//! NSS's own tools: `modutil` and `certutil`.
+//! NSS's own tools: `modutil`, `certutil` and `pk12util`.
 
 use cardea_page::NssDatabase;
 
@@ -61,4 +61,39 @@ fn certutil_lists_certificates_and_keys_and_judges_the_certificate_of_the_login(
         let judged = tool(&station, &database, "certutil", &["-V", "-n", &label, "-u", "C", "-f", pin]).succeeded();
         assert!(judged.text.contains("certificate is valid"), "{}", judged.text);
     }
+}
+
+#[test]
+fn certutil_makes_keys_with_certificates_and_pk12util_brings_one_from_a_file() {
+    if !is_installed() || !installed("pk12util", "libnss3-tools") {
+        return;
+    }
+    let station = Station::with_myeid();
+    let database = database(&station);
+    let pin = station.file("pin", &station.provisioned.pin);
+    let noise = station.file("noise", [0x5A; 64]);
+    let token = ["-h", "Cardea MyEID", "-f", pin.to_str().unwrap()];
+    let certutil =
+        |arguments: &[&str]| tool(&station, &database, "certutil", &[&token[..], arguments].concat()).succeeded().text;
+    let made = |kind: &[&str], name: &str| {
+        let subject = format!("CN={name}");
+        let certificate = ["-S", "-x", "-n", name, "-s", &subject, "-t", "u,u,u", "-m", "77"];
+        certutil(&[&certificate[..], kind, &["-z", noise.to_str().unwrap()]].concat());
+    };
+    made(&["-k", "ec", "-q", "nistp256"], "elliptic");
+    made(&["-k", "rsa", "-g", "2048"], "rsa");
+    let script = "set -e; openssl req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -subj /CN=Brought -days 30
+        openssl pkcs12 -export -inkey k.pem -in c.pem -name brought -out brought.p12 -passout pass:secret";
+    station.run("sh", ["-c", script]).succeeded();
+    let file = station.directory().join("brought.p12");
+    let brought = ["-i", file.to_str().unwrap(), "-W", "secret", "-h", "Cardea MyEID", "-k", pin.to_str().unwrap()];
+    tool(&station, &database, "pk12util", &brought).succeeded().says("PKCS12 IMPORT SUCCESSFUL");
+    let keys = certutil(&["-K"]);
+    for name in ["elliptic", "rsa", "brought"] {
+        assert!(keys.lines().any(|line| line.ends_with(name)), "no {name} in:\n{keys}");
+        let judged = certutil(&["-L", "-n", &format!("Cardea MyEID:{name}"), "-a"]);
+        assert!(judged.contains("BEGIN CERTIFICATE"), "{judged}");
+    }
+    certutil(&["-F", "-n", "Cardea MyEID:brought"]);
+    assert!(!certutil(&["-K"]).contains("brought"));
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use cardea_harness::bench::Bench;
 use cardea_harness::card::VirtualCard;
+use cardea_harness::myeid::{MyEidCard, MyEidLayout, MyEidOptions, provision_myeid};
 use cardea_harness::openpgp::{OPENPGP_AID, OpenPgpCard, OpenPgpLayout, OpenPgpOptions, provision_openpgp};
 use cardea_harness::piv::{PivCard, PivOptions};
 use cardea_harness::provision::{Authority, Chuid, Layout, Provisioned, provision};
@@ -145,6 +146,23 @@ impl Station {
         let station = Self::with_card(Box::new(inserted), provisioned);
         openpgp.write_pem(station.directory()).unwrap();
         station
+    }
+
+    /// A bench with a MyEID card, to which programs write with the user's PIN alone.
+    pub fn with_myeid() -> Self {
+        let mut inserted = MyEidCard::new(MyEidOptions::default());
+        let provisioned = provision_myeid(&mut inserted, &MyEidLayout::standard(), &Authority::default());
+        let provisioned = Provisioned {
+            pin: provisioned.pin,
+            puk: provisioned.so_pin,
+            management_key: Vec::new(),
+            ca_pem: provisioned.ca_pem,
+            certificates: provisioned.certificates,
+            public_keys: provisioned.public_keys,
+            chuid: Chuid::default(),
+            holder: MyEidLayout::standard().holder,
+        };
+        Self::with_card(Box::new(inserted), provisioned)
     }
 
     fn with_card(card: Box<dyn VirtualCard>, provisioned: Provisioned) -> Self {

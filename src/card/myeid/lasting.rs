@@ -148,6 +148,7 @@ impl Lists<'_> {
                 before.push((entry.key.id.clone(), entry.algorithm));
                 rename(&mut entry.common, change);
                 identify(&mut entry.key, change);
+                attribute_to(&mut entry.subject, change);
             }
             ours
         })?;
@@ -156,6 +157,7 @@ impl Lists<'_> {
             if ours {
                 rename(&mut entry.common, change);
                 identify(&mut entry.key, change);
+                attribute_to(&mut entry.subject, change);
             }
             ours
         })?;
@@ -232,6 +234,12 @@ fn identifier(value: &ObjectValue) -> Option<u16> {
 }
 
 /// The identifier that is wanted, if one is.
+fn attribute_to(subject: &mut Vec<u8>, change: &Change) {
+    if let Some(new) = &change.subject {
+        subject.clone_from(new);
+    }
+}
+
 fn identify(key: &mut KeyAttributes, change: &Change) {
     if let Some(id) = &change.id {
         key.id.clone_from(id);

@@ -493,6 +493,9 @@ impl CardApplication for MyEid {
                 self.with_lists(channel, |lists, channel| lists.change_key(channel, key.reference, change))?;
                 key.id = id.unwrap_or_else(|| std::mem::take(&mut key.id));
                 key.label = label.unwrap_or_else(|| std::mem::take(&mut key.label));
+                if let Some(subject) = &change.subject {
+                    key.subject.clone_from(subject);
+                }
             }
             CardObject::SecretKey(key) => {
                 self.with_lists(channel, |lists, channel| lists.change_key(channel, key.reference, change))?;

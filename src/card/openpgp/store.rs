@@ -241,15 +241,16 @@ impl OpenPgp {
         object: &CardObject,
         change: &Change,
     ) -> Result<CardObject, CardError> {
-        let (id, label) = match object {
-            CardObject::Certificate(certificate) => (&certificate.id, &certificate.label),
-            CardObject::PrivateKey(key) => (&key.id, &key.label),
+        let (id, label, subject) = match object {
+            CardObject::Certificate(certificate) => (&certificate.id, &certificate.label, None),
+            CardObject::PrivateKey(key) => (&key.id, &key.label, Some(&key.subject)),
             CardObject::SecretKey(_) | CardObject::Data(_) | CardObject::Attestation(_) => {
                 return Err(CardError::NotSupported);
             }
         };
-        let renames =
-            change.id.as_ref().is_some_and(|new| new != id) || change.label.as_ref().is_some_and(|new| new != label);
+        let renames = change.id.as_ref().is_some_and(|new| new != id)
+            || change.label.as_ref().is_some_and(|new| new != label)
+            || change.subject.as_ref().is_some_and(|new| Some(new) != subject);
         match (object, &change.value) {
             _ if renames => Err(CardError::NotSupported),
             (_, None) => Ok(object.clone()),

@@ -192,7 +192,8 @@ impl Piv {
         key: &PrivateKey,
         change: &Change,
     ) -> Result<PrivateKey, CardError> {
-        if change.value.is_some() || change.label.as_ref().is_some_and(|label| *label != key.label) {
+        let renamed = change.label.as_ref().is_some_and(|label| *label != key.label);
+        if change.value.is_some() || renamed || change.subject.as_ref().is_some_and(|subject| *subject != key.subject) {
             return Err(CardError::NotSupported);
         }
         match &change.id {

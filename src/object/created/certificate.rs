@@ -1,6 +1,8 @@
 //! X.509 certificates (PKCS#11 3.2 section 4.6.3).
 
 use cryptoki_sys::*;
+use der::Decode;
+use der::asn1::AnyRef;
 use sha1::{Digest, Sha1};
 
 use super::{Creator, Rule, agreeing, named};
@@ -63,6 +65,13 @@ fn elsewhere(attributes: Attributes) -> Result<Attributes, Error> {
 /// A certificate in full: what the template leaves out is read from it.
 fn filled(attributes: Attributes, value: &[u8]) -> Result<Attributes, Error> {
     let own = inside(value)?;
+    let serial = own.shown(CKA_SERIAL_NUMBER).unwrap_or_default();
+    // Java gives the number without its DER header.
+    let bare = |attributes: &Attributes| {
+        let integer = AnyRef::from_der(serial).ok();
+        integer.is_some_and(|integer| attributes.shown(CKA_SERIAL_NUMBER) == Some(integer.value()))
+    };
+    let attributes = if bare(&attributes) { attributes.bytes(CKA_SERIAL_NUMBER, serial) } else { attributes };
     let attributes = INSIDE.into_iter().try_fold(attributes, |attributes, attribute| {
         agreeing(attributes, attribute, own.shown(attribute).unwrap_or_default())
     })?;

@@ -19,6 +19,7 @@ use crate::error::Error;
 pub(super) use certificate::{RULES as CERTIFICATE_RULES, agrees as certificate_agrees};
 pub(super) use data::RULES as DATA_RULES;
 pub use lasting::{LastingWish, lasting};
+pub(super) use private_key::RULES as PRIVATE_KEY_RULES;
 pub use private_key::{Imported, PrivateWish};
 pub use public_key::PublicWish;
 pub(super) use public_key::RULES as PUBLIC_KEY_RULES;

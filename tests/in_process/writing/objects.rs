@@ -11,6 +11,8 @@ use crate::in_process::setting::{USER, pin};
 const DATA: &[u8] = &CKO_DATA.to_ne_bytes();
 const CERTIFICATE: &[u8] = &CKO_CERTIFICATE.to_ne_bytes();
 const X509: &[u8] = &CKC_X_509.to_ne_bytes();
+/// DER Name: CN=A.
+const NAME: &[u8] = b"\x30\x0C\x31\x0A\x30\x08\x06\x03\x55\x04\x03\x0C\x01A";
 
 fn data(session: &Session, private: &[u8], value: &[u8]) -> Result<u64, Error> {
     objects::create(
@@ -116,6 +118,9 @@ fn a_key_is_renamed_with_its_public_half() {
             (b"mine".to_vec(), vec![0x99])
         );
     }
+    set(&session, private, &[(CKA_SUBJECT, NAME)]).unwrap();
+    assert_eq!(attribute(&session, private, CKA_SUBJECT), NAME);
+    assert_eq!(set(&session, private, &[(CKA_SUBJECT, &NAME[1..])]), Err(Error::AttributeValueInvalid));
     assert_eq!(set(&session, private, &[(CKA_SIGN, FALSE)]), Err(Error::AttributeReadOnly));
     assert_eq!(set(&session, private, &[(CKA_MODULUS, b"x")]), Err(Error::AttributeTypeInvalid));
     let read_only = setting.library.session(setting.library.open_session(0, false).unwrap()).unwrap();
@@ -123,7 +128,40 @@ fn a_key_is_renamed_with_its_public_half() {
     let next = setting.afresh();
     let theirs = next.session(next.open_session(0, true).unwrap()).unwrap();
     theirs.login(USER, pin(cardea_harness::myeid::PIN)).unwrap();
-    assert_eq!(find_all(&theirs, &[(CKA_ID, b"\x99"), (CKA_LABEL, b"mine")]).unwrap().len(), 2);
+    assert_eq!(find_all(&theirs, &[(CKA_ID, b"\x99"), (CKA_LABEL, b"mine"), (CKA_SUBJECT, NAME)]).unwrap().len(), 2);
+}
+
+#[test]
+fn a_key_of_the_session_is_renamed_too() {
+    let setting = Setting::new("rename-session");
+    let session = setting.logged_in();
+    let (_, private) = elliptic_pair(&session, &[(CKA_ID, &[ID])]).unwrap();
+    let new: &[(CK_ATTRIBUTE_TYPE, &[u8])] = &[(CKA_LABEL, b"mine"), (CKA_ID, b"\x99"), (CKA_SUBJECT, NAME)];
+    set(&session, private, new).unwrap();
+    assert!(new.iter().all(|(name, value)| attribute(&session, private, *name) == *value));
+    assert_eq!(set(&session, private, &[(CKA_SENSITIVE, FALSE)]), Err(Error::AttributeReadOnly));
+}
+
+#[test]
+fn a_certificates_serial_number_may_be_given_without_its_header_as_java_does() {
+    let setting = Setting::new("serial");
+    let session = setting.logged_in();
+    let known = find_all(&session, &[(CKA_CLASS, CERTIFICATE)]).unwrap()[0];
+    let [der, serial] = [CKA_VALUE, CKA_SERIAL_NUMBER].map(|name| attribute(&session, known, name));
+    let create = |serial: &[u8]| {
+        let attributes: &[(CK_ATTRIBUTE_TYPE, &[u8])] = &[
+            (CKA_CLASS, CERTIFICATE),
+            (CKA_CERTIFICATE_TYPE, X509),
+            (CKA_TOKEN, TRUE),
+            (CKA_ID, b"another"),
+            (CKA_SERIAL_NUMBER, serial),
+            (CKA_VALUE, &der),
+        ];
+        objects::create(&session, template(attributes))
+    };
+    assert_eq!(create(&serial[3..]), Err(Error::TemplateInconsistent));
+    let made = create(&serial[2..]).unwrap();
+    assert_eq!(attribute(&session, made, CKA_SERIAL_NUMBER), serial);
 }
 
 #[test]
