@@ -3,8 +3,9 @@
 //! The card has a state of creation, in which access conditions are not looked at and PINs are set; it ends with the
 //! activation. What is torn before that is begun again by the next initialization.
 //!
-//! The user has a PIN that nobody knows, until the officer sets one: the officer's PIN is its PUK. The card has no
-//! command that changes a PUK, so an officer who changes the own PIN keeps unblocking with the one of the initialization.
+//! The user has a PIN that nobody knows, until the officer sets one. The officer's PIN is a global unblocker: whoever has
+//! verified it sets the user's PIN without a PUK. That is good of the officer's PIN however often it is changed, where the
+//! PUK, the officer's PIN at the initialization, is for ever: the card has no command that changes it.
 
 use cardea_apdu::Command;
 use zeroize::Zeroizing;
@@ -30,8 +31,12 @@ const INITIALISE: u8 = 0xE0;
 /// References of the user's PIN and the officer's.
 const USER: u8 = 1;
 const OFFICER: u8 = 3;
-/// Tries of a PIN and of its PUK, and no flags.
-const TRIES: [u8; 3] = [3, 10, 0];
+/// Tries of a PIN and of its PUK.
+const TRIES: [u8; 2] = [3, 10];
+/// Flag of a PIN: a global unblocker sets it.
+const UNBLOCKED_GLOBALLY: u8 = 0x04;
+/// Flag of a PIN: a global unblocker.
+const GLOBAL_UNBLOCKER: u8 = 0x08;
 /// Access conditions: read by all, changed and deleted by the officer.
 const OFFICERS: [u8; 3] = [0x03, 0x3F, 0xFF];
 /// Read by all, changed by the user, deleted by the officer.
@@ -74,8 +79,8 @@ pub(super) fn initialize(
     let conditions = [&[0xFF, 0xFF][..], &MASTER, &DIRECTORY].concat();
     execute(channel, Command::new(0x00, INS_PUT_DATA, 0x01, INITIALISE).data(&conditions))?;
     let unknown = nobodys(channel)?;
-    set_pin(channel, USER, &unknown, &reference_data)?;
-    set_pin(channel, OFFICER, &reference_data, &reference_data)?;
+    set_pin(channel, (USER, UNBLOCKED_GLOBALLY), &unknown, &reference_data)?;
+    set_pin(channel, (OFFICER, GLOBAL_UNBLOCKER), &reference_data, &reference_data)?;
     let path = [&[0x3F, 0x00][..], &APPLICATION].concat();
     let template =
         ApplicationTemplate { aid: super::AID.to_vec(), label: "MyEID".to_owned(), path, ..Default::default() };
@@ -123,10 +128,10 @@ pub(super) fn announce_user_pin(
     })
 }
 
-/// PUT DATA of a PIN with its PUK.
-fn set_pin(channel: &mut Channel<'_>, reference: u8, pin: &[u8], puk: &[u8]) -> Result<(), CardError> {
-    let mut data = Zeroizing::new(Vec::with_capacity(pin.len() + puk.len() + TRIES.len()));
-    for part in [pin, puk, &TRIES] {
+/// PUT DATA of a PIN with its flags and its PUK.
+fn set_pin(channel: &mut Channel<'_>, (reference, flags): (u8, u8), pin: &[u8], puk: &[u8]) -> Result<(), CardError> {
+    let mut data = Zeroizing::new(Vec::with_capacity(pin.len() + puk.len() + TRIES.len() + 1));
+    for part in [pin, puk, &TRIES, &[flags]] {
         data.extend_from_slice(part);
     }
     let command = Command::new(0x00, INS_PUT_DATA, 0x01, reference).data_zeroizing(data);

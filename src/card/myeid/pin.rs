@@ -21,6 +21,8 @@ const LONGEST: u32 = 8;
 const PADDING: u8 = 0xFF;
 /// References that PINs have.
 const REFERENCES: core::ops::RangeInclusive<u8> = 1..=14;
+/// Tries of a PUK that are never spent with what may be another PIN.
+const PUK_TRIES_KEPT: u8 = 5;
 /// INS of the command that takes verifications back; P2 00: of all PINs.
 const INS_LOG_OUT: u8 = 0x2E;
 
@@ -101,11 +103,14 @@ impl Pins {
         Ok(verification::verification_status(channel, self.user.reference())?.is_success())
     }
 
-    /// CHANGE REFERENCE DATA.
+    /// CHANGE REFERENCE DATA. The card takes the verification back with it, which is made again where there was one: whoever
+    /// changes a PIN stays logged in.
     pub(super) fn change(&self, channel: &mut Channel<'_>, role: Role, old: &Pin, new: &Pin) -> Result<(), CardError> {
         let entry = self.of(role)?;
-        let (old, new) = (reference_data(entry, old)?, reference_data(entry, new)?);
-        verification::change_reference_data(channel, entry.reference(), &old, &new)
+        let (old, data) = (reference_data(entry, old)?, reference_data(entry, new)?);
+        let verified = verification::verification_status(channel, entry.reference())?.is_success();
+        verification::change_reference_data(channel, entry.reference(), &old, &data)?;
+        if verified { self.verify(channel, role, new) } else { Ok(()) }
     }
 
     /// The command that a PIN pad completes.
@@ -127,11 +132,37 @@ impl Pins {
         .ok_or(CardError::NotSupported)
     }
 
-    /// RESET RETRY COUNTER of the user's PIN by its PUK.
-    pub(super) fn unblock(&self, channel: &mut Channel<'_>, puk: &Pin, new: &Pin) -> Result<(), CardError> {
-        let puk = reference_data(&Self::customary().user, puk)?;
-        let new = reference_data(&self.user, new)?;
-        verification::reset_retry_counter(channel, self.user.reference(), &puk, &new)
+    /// RESET RETRY COUNTER of the user's PIN: with the new PIN alone, which the card takes after the verification of a
+    /// global unblocker, or by the PUK.
+    ///
+    /// The PUK is not tried where it was wrong often: what the caller has is the officer's PIN, which is the PUK on some
+    /// cards only, and a blocked PUK is blocked for ever.
+    pub(super) fn unblock(&self, channel: &mut Channel<'_>, proof: &Pin, new: &Pin) -> Result<(), CardError> {
+        let (reference, new) = (self.user.reference(), reference_data(&self.user, new)?);
+        if self.unblock_globally(channel, &new)? {
+            return Ok(());
+        }
+        let puk = reference_data(&Self::customary().user, proof)?;
+        let query = channel.transmit(Command::new(0x00, INS_RESET_RETRY_COUNTER, 0x00, reference))?.sw();
+        if query.retries_left().is_some_and(|left| left < PUK_TRIES_KEPT) {
+            return Err(CardError::PinBlocked);
+        }
+        verification::reset_retry_counter(channel, reference, &puk, &new)
+    }
+
+    /// Whether the officer, who is verified, may set the user's PIN and has done so.
+    fn unblock_globally(&self, channel: &mut Channel<'_>, new: &SecretBytes) -> Result<bool, CardError> {
+        let Some(officer) = &self.officer else { return Ok(false) };
+        if !verification::verification_status(channel, officer.reference())?.is_success() {
+            return Ok(false);
+        }
+        let command = Command::new(0x00, INS_RESET_RETRY_COUNTER, 0x00, self.user.reference());
+        let command = command.data_zeroizing(new.clone()).secret_command();
+        match crate::card::command::execute(channel, command) {
+            Ok(_) => Ok(true),
+            Err(error @ CardError::Channel(_)) => Err(error),
+            Err(_) => Ok(false),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::object::private_key;
 use crate::object::rule::{Change, Form, Given, KEY, STORAGE, parse, rule};
 use crate::object::template::Template;
 use crate::object::{Content, Object};
-use crate::secret::{LockedBytes, SecretBytes};
+use crate::secret::{LockedBytes, SecretBytes, wipe_stack};
 
 /// CKA_YUBICO_TOUCH_POLICY: 0 the card's own, 1 never, 2 always, 3 cached (ykcs11).
 const TOUCH_POLICY: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED + 0x5955_4201;
@@ -176,7 +176,9 @@ impl Imported {
             _ => return Err(Error::AttributeValueInvalid),
         };
         let attributes = parse(template, &[STORAGE, KEY, RULES, own], creator)?;
-        let (value, public) = if key_type == CKK_RSA { rsa(&attributes)? } else { on_curve(&attributes, key_type)? };
+        let judged = if key_type == CKK_RSA { rsa(&attributes) } else { on_curve(&attributes, key_type) };
+        wipe_stack();
+        let (value, public) = judged?;
         if given_info(&attributes).is_some_and(|info| info != public.to_spki()) {
             return Err(Error::TemplateInconsistent);
         }
@@ -203,6 +205,7 @@ impl Imported {
             return Err(Error::WrappedKeyInvalid);
         }
         let judged = if own == CKK_RSA { rsa(&numbers) } else { on_curve(&numbers, own) };
+        wipe_stack();
         let (value, public) = judged.map_err(private_key_info::refusal)?;
         if given_info(&attributes).is_some_and(|info| info != public.to_spki()) {
             return Err(Error::TemplateInconsistent);

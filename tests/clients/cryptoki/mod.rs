@@ -8,6 +8,7 @@ mod find;
 mod login;
 mod mechanism;
 mod raw;
+mod secrets;
 mod sign;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};

@@ -3,9 +3,10 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
+use cardea_pkcs11::mechanism::Salt;
 use cardea_pkcs11::mechanism::{Hash, Mechanism, Parameters};
 use cardea_pkcs11::object::template::Template;
-use cardea_pkcs11::session::{Session, decrypt, digest, encrypt, objects, sign};
+use cardea_pkcs11::session::{Session, decrypt, derive, digest, encrypt, objects, sign, wrap};
 use cryptoki_sys::*;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -135,5 +136,103 @@ fn nothing_is_left_of_a_secret_that_made_a_code_and_was_digested_in_parts() {
     objects::destroy(&session, key).unwrap();
     assert!(masked.copies() > 0, "the digest waits for a whole block");
     digest::finish(&session, Some(32)).unwrap();
+    assert_eq!(masked.copies(), 0);
+}
+
+/// A key that others may be made of, or that wraps.
+fn keyed(session: &Session, masked: &Masked, key_type: CK_KEY_TYPE) -> u64 {
+    let more: Vec<_> = [CKA_DERIVE, CKA_WRAP, CKA_UNWRAP]
+        .into_iter()
+        .filter(|usage| *usage == CKA_DERIVE || key_type == CKK_AES)
+        .map(|usage| (usage, &[CK_TRUE][..]))
+        .collect();
+    objects::create(session, masked.template(key_type, CK_FALSE).joined(&more).unwrap()).unwrap()
+}
+
+#[test]
+fn nothing_is_left_of_a_secret_that_others_were_derived_of() {
+    let setting = Setting::elliptic();
+    let session = setting.open();
+    for (seed, key_type) in [(13, CKK_GENERIC_SECRET), (17, CKK_AES)] {
+        let masked = Masked::new(seed);
+        let base = keyed(&session, &masked, key_type);
+        let hkdf = |salt| Parameters::Hkdf { extract: true, expand: true, hash: CKM_SHA256, salt, info: vec![1] };
+        let data = |vector: usize| Parameters::Data { vector: vec![1; vector], data: vec![2; 48].into() };
+        let mut all = vec![
+            mechanism(CKM_CONCATENATE_BASE_AND_KEY, Parameters::Number(base)),
+            mechanism(CKM_CONCATENATE_BASE_AND_DATA, data(0)),
+            mechanism(CKM_CONCATENATE_DATA_AND_BASE, data(0)),
+            mechanism(CKM_XOR_BASE_AND_DATA, data(0)),
+            mechanism(CKM_EXTRACT_KEY_FROM_KEY, Parameters::Number(3)),
+            mechanism(CKM_SHA512_KEY_DERIVATION, Parameters::None),
+            mechanism(CKM_HKDF_DERIVE, hkdf(Salt::Zeros)),
+            mechanism(CKM_HKDF_DERIVE, hkdf(Salt::Key(base))),
+        ];
+        if key_type == CKK_AES {
+            all.push(mechanism(CKM_AES_CBC_ENCRYPT_DATA, data(16)));
+        }
+        for mechanism in all {
+            let length = Template::one(CKA_VALUE_LEN, &number(32));
+            let derived = derive::derive(&session, mechanism, base, length).unwrap();
+            objects::destroy(&session, derived).unwrap();
+        }
+        assert!(masked.copies() > 0, "the search finds what is there");
+        objects::destroy(&session, base).unwrap();
+        assert_eq!(masked.copies(), 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_triple_des_key_or_of_a_private_key_that_was_unwrapped() {
+    let setting = Setting::elliptic();
+    let session = setting.logged_in();
+    let wrapping = keyed(&session, &Masked::new(19), CKK_AES);
+    // SP 800-38F pads what is wrapped, so that a private key of any length is.
+    let kwp = || mechanism(CKM_AES_KEY_WRAP_KWP, Parameters::None);
+    let masked = Masked::new(23);
+    let wrapped = {
+        // PrivateKeyInfo of a P-384 key, in which the value lies at a multiple of 4.
+        let head = hex::decode("304e020100301006072a8648ce3d020106052b81040022043730350201010430").unwrap();
+        let mut info = Zeroizing::new(Vec::with_capacity(128));
+        info.extend_from_slice(&head);
+        info.extend_from_slice(&masked.value());
+        info.extend_from_slice(&[0x55; 16]);
+        encrypt::init(&session, kwp(), wrapping).unwrap();
+        match encrypt::encrypt(&session, &info, Some(200)).unwrap() {
+            cardea_pkcs11::session::Answer::Bytes(bytes) => bytes.to_vec(),
+            _ => panic!("no bytes"),
+        }
+    };
+    assert_eq!(masked.copies(), 0, "while it is wrapped");
+    let bytes = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
+    let template = Template::new(vec![
+        (CKA_CLASS, bytes(&number(CKO_PRIVATE_KEY))),
+        (CKA_KEY_TYPE, bytes(&number(CKK_EC))),
+        (CKA_EXTRACTABLE, bytes(&[CK_TRUE])),
+    ]);
+    // This card has no memory for the keys of a session, which is found out when the key is in the clear.
+    let refused = wrap::unwrap(&session, kwp(), wrapping, &wrapped, template);
+    assert_eq!(refused, Err(cardea_pkcs11::error::Error::TemplateInconsistent));
+    assert_eq!(masked.copies(), 0);
+
+    let mut masked = Masked::new(29);
+    masked.0.iter_mut().for_each(|byte| *byte ^= u8::from(byte.count_ones().is_multiple_of(2)));
+    let value = Zeroizing::new(masked.value()[..24].to_vec());
+    let template = Template::new(vec![
+        (CKA_CLASS, bytes(&number(CKO_SECRET_KEY))),
+        (CKA_KEY_TYPE, bytes(&number(CKK_DES3))),
+        (CKA_VALUE, value),
+    ]);
+    let key = objects::create(&session, template).unwrap();
+    for parameters in [Parameters::None, Parameters::Bytes(vec![1; 8])] {
+        let ckm = if parameters == Parameters::None { CKM_DES3_ECB } else { CKM_DES3_CBC_PAD };
+        encrypt::init(&session, mechanism(ckm, parameters.clone()), key).unwrap();
+        encrypt::encrypt(&session, &[5; 24], Some(100)).unwrap();
+        decrypt::init(&session, mechanism(ckm, parameters), key).unwrap();
+        // What comes out has no padding, which is no matter here.
+        let _ = decrypt::decrypt(&session, &[5; 24], Some(100));
+    }
+    assert!(masked.copies() > 0);
+    objects::destroy(&session, key).unwrap();
     assert_eq!(masked.copies(), 0);
 }

@@ -68,3 +68,51 @@ fn a_token_loses_everything_to_its_officer_and_nothing_to_others() {
     take_over(&setting.library, SO_PIN);
     assert_eq!(setting.chip.key_files().len(), 1);
 }
+
+#[test]
+fn an_officer_with_a_changed_pin_gives_the_user_one_and_spends_no_try_of_a_puk() {
+    let card = MyEidCard::new(MyEidOptions::default());
+    let reader = LocalReader::new("Virtual Reader 00 00", VirtualReader::with_card(card));
+    let library = library(std::slice::from_ref(&reader), Configuration::default(), DRIVERS);
+    init_token(&library, "27182818").unwrap();
+    let session = library.session(library.open_session(0, true).unwrap()).unwrap();
+    session.login(SO, pin("27182818")).unwrap();
+    session.set_pin(pin("27182818"), pin("16180339")).unwrap();
+    for user in ["314159", "271828"] {
+        session.init_pin(pin(user)).unwrap();
+        session.logout().unwrap();
+        session.login(USER, pin(user)).unwrap();
+        session.logout().unwrap();
+        session.login(SO, pin("16180339")).unwrap();
+    }
+    session.logout().unwrap();
+    assert_eq!(session.init_pin(pin("111111")), Err(Error::UserNotLoggedIn));
+    assert_eq!(puk_tries(&reader), 0xCA, "none was spent");
+    library.close_all_sessions(0).unwrap();
+    take_over(&library, "16180339");
+}
+
+/// What the card says of the tries of the user's PUK.
+fn puk_tries(reader: &LocalReader) -> u8 {
+    reader.virtual_reader().transmit(&[0x00, 0x2C, 0x00, 0x01]).unwrap().last().copied().unwrap()
+}
+
+#[test]
+fn whoever_changes_the_own_pin_stays_logged_in() {
+    let setting = Setting::new("change-pin");
+    let session = setting.logged_in();
+    session.set_pin(pin("123456"), pin("314159")).unwrap();
+    elliptic_pair(&session, &[(CKA_TOKEN, TRUE)]).unwrap();
+    assert_eq!(setting.chip.verified_pins(), 1);
+}
+
+#[test]
+fn a_puk_that_is_not_the_officers_pin_is_never_blocked_by_it() {
+    let setting = Setting::new("puk");
+    let session = setting.open();
+    session.login(SO, pin(SO_PIN)).unwrap();
+    for _ in 0..12 {
+        assert!(session.init_pin(pin("314159")).is_err());
+    }
+    assert!(puk_tries(&setting.reader) >= 0xC4, "enough are left for whoever knows the PUK");
+}

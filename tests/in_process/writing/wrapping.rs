@@ -4,9 +4,10 @@ use cardea_harness::myeid::{MyEidCard, MyEidKey, MyEidKeyKind, MyEidLayout, MyEi
 use cardea_harness::provision::Authority;
 use cardea_harness::reader::VirtualReader;
 use cardea_pkcs11::error::Error;
-use cardea_pkcs11::mechanism::{AesMode, GcmParameters, KeyWrap, Mechanism};
+use cardea_pkcs11::mechanism::symmetric::{SecretKind, set_odd_parity};
+use cardea_pkcs11::mechanism::{AesMode, Des3Mode, GcmParameters, KeyWrap, Mechanism};
 use cardea_pkcs11::object::template::Template;
-use cardea_pkcs11::session::{Answer, Session, decrypt, encrypt, objects, wrap};
+use cardea_pkcs11::session::{Answer, Session, decrypt, encrypt, generate, objects, wrap};
 use cryptoki_sys::*;
 
 use super::{FALSE, ID, Setting, TRUE};
@@ -278,4 +279,47 @@ fn a_key_of_the_card_wraps_and_unwraps_only_by_its_usage_and_what_has_the_length
     let other = objects::create(&session, template(attributes)).unwrap();
     let refused = wrapped(&session, chained(), other, on_card(&session, 0x49));
     assert_eq!(refused, Err(Error::KeyFunctionNotPermitted), "CKA_WRAP is false unless the template says otherwise");
+}
+
+#[test]
+fn a_triple_des_key_lives_on_the_card_enciphers_as_on_the_host_and_leaves_in_a_wrapping() {
+    let (setting, _) = card("des3");
+    let session = setting.logged_in();
+    let with = on_card(&session, 0x48);
+    let mut value: Vec<u8> = (0x31..=0x48).collect();
+    set_odd_parity(&mut value);
+    let des3: &[u8] = &CKK_DES3.to_ne_bytes();
+    let create = |token: &[u8], sensitive: &[u8], value: &[u8]| {
+        let own: &[(CK_ATTRIBUTE_TYPE, &[u8])] = &[(CKA_CLASS, SECRET), (CKA_KEY_TYPE, des3), (CKA_VALUE, value)];
+        let more: &[(CK_ATTRIBUTE_TYPE, &[u8])] =
+            &[(CKA_TOKEN, token), (CKA_SENSITIVE, sensitive), (CKA_EXTRACTABLE, TRUE)];
+        objects::create(&session, template(&[own, more].concat()))
+    };
+    let modes = || [Des3Mode::Ecb, Des3Mode::Cbc { iv: [3; 8] }, Des3Mode::CbcPad { iv: [3; 8] }].map(Mechanism::Des3);
+    let host = create(FALSE, FALSE, &value).unwrap();
+    let expected = modes().map(|mode| encrypted(&session, mode, host, &[5; 264]));
+    for token in [FALSE, TRUE] {
+        assert_eq!(create(token, TRUE, &[0; 24]), Err(Error::AttributeValueInvalid), "without parity");
+        let key = create(token, TRUE, &value).unwrap();
+        assert_eq!(setting.left().0, usize::from(token == FALSE));
+        for (mode, expected) in modes().into_iter().zip(&expected) {
+            assert_eq!(encrypted(&session, mode.clone(), key, &[5; 264]), *expected, "{mode:?}");
+            decrypt::init(&session, mode, key).unwrap();
+            assert_eq!(bytes(decrypt::decrypt(&session, expected, Some(2000)).unwrap()), [5; 264]);
+        }
+        let out = wrapped(&session, padded(), with, key).unwrap();
+        assert_eq!(out, encrypted(&session, padded(), with, &value));
+        let own: &[(CK_ATTRIBUTE_TYPE, &[u8])] = &[(CKA_CLASS, SECRET), (CKA_KEY_TYPE, des3), (CKA_TOKEN, token)];
+        let back = wrap::unwrap(&session, padded(), with, &out, template(own)).unwrap();
+        assert_eq!(encrypted(&session, Mechanism::Des3(Des3Mode::Ecb), back, &[5; 264]), expected[0]);
+        assert_eq!(wrapped(&session, padded(), with, back), Err(Error::KeyUnextractable));
+        let aes = Mechanism::Aes(AesMode::Ecb);
+        assert_eq!(encrypt::init(&session, aes, back), Err(Error::KeyTypeInconsistent));
+        for key in [key, back] {
+            objects::destroy(&session, key).unwrap();
+        }
+    }
+    let bound: &[(CK_ATTRIBUTE_TYPE, &[u8])] = &[(CKA_SENSITIVE, TRUE), (CKA_EXTRACTABLE, FALSE)];
+    generate::key(&session, Mechanism::Generate(SecretKind::Des3), template(bound)).unwrap();
+    assert_eq!(setting.left().0, 1, "a generated one too");
 }
