@@ -9,7 +9,7 @@ mod encoding;
 mod private;
 mod signature;
 
-use p256::elliptic_curve::sec1::ToSec1Point as _;
+use p256::elliptic_curve::{self, sec1::ToSec1Point as _};
 use thiserror::Error;
 
 pub use encoding::octet_string;
@@ -29,11 +29,18 @@ pub enum Curve {
     P384,
     /// secp521r1.
     P521,
+    /// secp256k1 (SEC 2 2.4.1).
+    Secp256k1,
+    /// brainpoolP256r1 (RFC 5639 3.4).
+    BrainpoolP256,
+    /// brainpoolP384r1 (RFC 5639 3.6).
+    BrainpoolP384,
 }
 
 impl Curve {
     /// All curves known here.
-    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
+    pub const ALL: [Self; 6] =
+        [Self::P256, Self::P384, Self::P521, Self::Secp256k1, Self::BrainpoolP256, Self::BrainpoolP384];
 
     /// Length of a field element in bytes; r and s of a signature have it too.
     pub fn field_len(self) -> usize {
@@ -43,27 +50,33 @@ impl Curve {
     /// Bits of the base point's order, which for these curves is also the field's.
     pub fn order_bits(self) -> usize {
         match self {
-            Self::P256 => 256,
-            Self::P384 => 384,
+            Self::P256 | Self::Secp256k1 | Self::BrainpoolP256 => 256,
+            Self::P384 | Self::BrainpoolP384 => 384,
             Self::P521 => 521,
         }
     }
 
-    /// DER OBJECT IDENTIFIER, as in `CKA_EC_PARAMS` (RFC 5480 2.1.1.1).
+    /// DER OBJECT IDENTIFIER, as in `CKA_EC_PARAMS` (RFC 5480 2.1.1.1, SEC 2 A.2, RFC 5639 4).
     pub fn oid_der(self) -> &'static [u8] {
         match self {
             Self::P256 => &[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07],
             Self::P384 => &[0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22],
             Self::P521 => &[0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x23],
+            Self::Secp256k1 => &[0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x0A],
+            Self::BrainpoolP256 => &[0x06, 0x09, 0x2B, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x07],
+            Self::BrainpoolP384 => &[0x06, 0x09, 0x2B, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0B],
         }
     }
 
-    /// NIST's name for it.
+    /// The name that people know: NIST's, or that of the standard which has no other.
     pub fn name(self) -> &'static str {
         match self {
             Self::P256 => "P-256",
             Self::P384 => "P-384",
             Self::P521 => "P-521",
+            Self::Secp256k1 => "secp256k1",
+            Self::BrainpoolP256 => "brainpoolP256r1",
+            Self::BrainpoolP384 => "brainpoolP384r1",
         }
     }
 }
@@ -175,16 +188,19 @@ impl PublicKey {
         if !matches!(point.first(), Some(0x02..=0x04)) {
             return Err(KeyError::Malformed);
         }
+        macro_rules! judged {
+            ($curve:ty) => {
+                elliptic_curve::PublicKey::<$curve>::from_sec1_bytes(point)
+                    .map(|key| key.to_sec1_point(false).as_bytes().to_vec())
+            };
+        }
         let point = match curve {
-            Curve::P256 => {
-                p256::PublicKey::from_sec1_bytes(point).map(|key| key.to_sec1_point(false).as_bytes().to_vec())
-            }
-            Curve::P384 => {
-                p384::PublicKey::from_sec1_bytes(point).map(|key| key.to_sec1_point(false).as_bytes().to_vec())
-            }
-            Curve::P521 => {
-                p521::PublicKey::from_sec1_bytes(point).map(|key| key.to_sec1_point(false).as_bytes().to_vec())
-            }
+            Curve::P256 => judged!(p256::NistP256),
+            Curve::P384 => judged!(p384::NistP384),
+            Curve::P521 => judged!(p521::NistP521),
+            Curve::Secp256k1 => judged!(k256::Secp256k1),
+            Curve::BrainpoolP256 => judged!(bp256::BrainpoolP256r1),
+            Curve::BrainpoolP384 => judged!(bp384::BrainpoolP384r1),
         };
         Ok(Self::Ec { curve, point: point.map_err(|_| KeyError::Malformed)? })
     }
@@ -206,12 +222,10 @@ impl PublicKey {
     ///
     /// The two cannot be confused: no raw point of a curve is as long as a wrapped one.
     pub fn point_from_caller(kind: KeyKind, bytes: &[u8]) -> Result<Self, KeyError> {
-        let raw_lengths: &[usize] = match kind {
+        let raw_lengths = match kind {
             KeyKind::Rsa { .. } => return Err(KeyError::Unsupported),
-            KeyKind::Ec(Curve::P256) => &[33, 65],
-            KeyKind::Ec(Curve::P384) => &[49, 97],
-            KeyKind::Ec(Curve::P521) => &[67, 133],
-            KeyKind::Ed25519 | KeyKind::X25519 => &[32],
+            KeyKind::Ec(curve) => [1 + curve.field_len(), 1 + 2 * curve.field_len()],
+            KeyKind::Ed25519 | KeyKind::X25519 => [32, 32],
         };
         let point = if raw_lengths.contains(&bytes.len()) { bytes } else { encoding::octet_string_content(bytes)? };
         match kind {

@@ -104,6 +104,11 @@ pub enum Role {
 pub enum PinUse<'a> {
     /// It is verified.
     Verify(Role),
+    /// The user's is verified once more at login, for another purpose that the card keeps apart; `NotSupported` where
+    /// once is enough.
+    VerifyFurther,
+    /// The user's is verified for one use of this key, which wants it each time.
+    VerifyFor(KeyReference),
     /// It is replaced by another, typed after it.
     Change(Role),
     /// The user's PIN is set and its counter with it, proved by unblocking reference data: these, or typed ones.
@@ -393,6 +398,11 @@ pub trait CardApplication: Send {
     /// none, or none that a pad could complete.
     fn pin_command(&self, _purpose: PinUse<'_>) -> Result<PinCommand, CardError> {
         Err(CardError::NotSupported)
+    }
+    /// Learns what `pin_command` depends on: before the pad is offered, and again before each entry, whose outcome the
+    /// application is not told.
+    fn prepare_pin_pad(&mut self, _: &mut Channel<'_>) -> Result<(), CardError> {
+        Ok(())
     }
     /// What the card means by a status word other than 9000 in answer to such a command.
     fn pin_refusal(&self, instruction: u8, status: StatusWord) -> CardError {

@@ -49,16 +49,21 @@ pub fn full_signature(curve: Curve, signature: &[u8]) -> Result<Vec<u8>> {
 pub fn verify_ecdsa(curve: Curve, point: &[u8], digest: &[u8], signature: &[u8]) -> bool {
     let digest = frame_digest(curve, digest);
     macro_rules! verify {
-        ($curve:ident) => {{
-            let key = $curve::ecdsa::VerifyingKey::from_sec1_bytes(point);
-            let signature = $curve::ecdsa::Signature::from_slice(signature);
+        ($curve:ty) => {{
+            let key = ecdsa::VerifyingKey::<$curve>::from_sec1_bytes(point);
+            let signature = ecdsa::Signature::<$curve>::from_slice(signature);
+            // With s also n - s is right; the crate k256 takes the lower one only.
+            let signature = signature.map(|signature| signature.normalize_s());
             matches!((key, signature), (Ok(key), Ok(signature)) if key.verify_prehash(&digest, &signature).is_ok())
         }};
     }
     match curve {
-        Curve::P256 => verify!(p256),
-        Curve::P384 => verify!(p384),
-        Curve::P521 => verify!(p521),
+        Curve::P256 => verify!(p256::NistP256),
+        Curve::P384 => verify!(p384::NistP384),
+        Curve::P521 => verify!(p521::NistP521),
+        Curve::Secp256k1 => verify!(k256::Secp256k1),
+        Curve::BrainpoolP256 => verify!(bp256::BrainpoolP256r1),
+        Curve::BrainpoolP384 => verify!(bp384::BrainpoolP384r1),
     }
 }
 

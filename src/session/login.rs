@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Session;
-use super::operation::Operations;
 use crate::card::Role;
 use crate::error::Error;
 use crate::secret::Pin;
@@ -110,9 +109,11 @@ impl Session {
 
     /// Other threads may use the session while its user types, so that the operation may be another by then.
     fn login_for_operation_on_pad(&self) -> Result<(), Error> {
-        let waits = |operations: &mut Operations| operations.waiting_for_context().map(|key| key.identity());
-        let before = self.with_operations(|operations| waits(operations).ok_or(Error::OperationNotInitialized))?;
-        self.on_pad(|interruption| self.slot().prove_on_pad(self.generation(), interruption))?;
+        let (before, reference) = self.with_operations(|operations| {
+            let key = operations.waiting_for_context().ok_or(Error::OperationNotInitialized)?;
+            Ok::<_, Error>((key.identity(), key.key()?.reference))
+        })?;
+        self.on_pad(|interruption| self.slot().prove_on_pad(self.generation(), reference, interruption))?;
         self.with_operations(|operations| {
             let key = operations.waiting_for_context().filter(|key| Arc::ptr_eq(&key.identity(), &before));
             key.ok_or(Error::OperationNotInitialized)?.context = Some(Proof::Entered);

@@ -99,6 +99,7 @@ impl<'a, 't> CardAccess<'a, 't> {
     pub fn enter_pin(&mut self, purpose: PinUse<'_>, cancelled: &dyn Fn() -> bool) -> Result<(), CardError> {
         let pad = self.pad;
         self.certainly(|application, channel| {
+            application.prepare_pin_pad(channel)?;
             let command = application.pin_command(purpose)?;
             if !pad.serves(&command) {
                 return Err(CardError::NotSupported);
@@ -114,8 +115,12 @@ impl<'a, 't> CardAccess<'a, 't> {
         self.application.judge(role, pin)
     }
 
-    /// What the application makes and takes; costs no card command once it was described.
-    pub fn facilities(&self) -> Facilities {
+    /// What the application makes and takes; costs no card command once it was described, but for what the use of a PIN
+    /// pad depends on. A card that does not tell that gets its PINs from the host.
+    pub fn facilities(&mut self) -> Facilities {
+        if self.pad.verifies() {
+            let _ = self.application.prepare_pin_pad(&mut self.channel);
+        }
         let store = self.application.store();
         let abilities = |kind: &KeyKind| Some((*kind, self.application.abilities(*kind)?));
         Facilities {

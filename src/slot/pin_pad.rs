@@ -10,7 +10,7 @@
 
 use super::Slot;
 use super::access::CardAccess;
-use crate::card::{CardError, PinUse, Role, Tries};
+use crate::card::{CardError, KeyReference, PinUse, Role, Tries};
 use crate::channel::ChannelError;
 use crate::error::Error;
 use crate::token::TokenState;
@@ -32,6 +32,13 @@ impl Slot {
             // Another thread may have logged in while this one waited for the card.
             self.judge_login(generation, role)?;
             self.enter(access, generation, role, PinUse::Verify(role), interruption)?;
+            if role == Role::User && access.pad_serves(PinUse::VerifyFurther) {
+                let further = self.enter(access, generation, role, PinUse::VerifyFurther, interruption);
+                if let Err(reason) = further {
+                    self.log_out_on(access, generation)?;
+                    return Err(reason);
+                }
+            }
             self.remember_login(generation, role, None)?;
             // Looked at afterwards: who closes the session from here on finds the login and ends it.
             let Some(reason) = interruption() else { return Ok(()) };
@@ -45,12 +52,17 @@ impl Slot {
     }
 
     /// C_Login with CKU_CONTEXT_SPECIFIC and a PIN typed on the reader.
-    pub fn prove_on_pad(&self, generation: u64, interruption: Interruption<'_>) -> Result<(), Error> {
+    pub fn prove_on_pad(
+        &self,
+        generation: u64,
+        key: KeyReference,
+        interruption: Interruption<'_>,
+    ) -> Result<(), Error> {
         if self.role(generation)? != Some(Role::User) {
             return Err(Error::UserNotLoggedIn);
         }
         self.with_card(generation, |access| {
-            self.enter(access, generation, Role::User, PinUse::Verify(Role::User), interruption)
+            self.enter(access, generation, Role::User, PinUse::VerifyFor(key), interruption)
         })
     }
 

@@ -1,5 +1,7 @@
 //! Public halves of private keys whose value is known.
 
+use bp256::r1 as bp256_r1;
+use bp384::r1 as bp384_r1;
 use p256::elliptic_curve::sec1::ToSec1Point as _;
 use zeroize::Zeroizing;
 
@@ -19,6 +21,9 @@ impl PublicKey {
             Curve::P256 => public!(p256),
             Curve::P384 => public!(p384),
             Curve::P521 => public!(p521),
+            Curve::Secp256k1 => public!(k256),
+            Curve::BrainpoolP256 => public!(bp256_r1),
+            Curve::BrainpoolP384 => public!(bp384_r1),
         };
         Ok(Self::Ec { curve, point })
     }

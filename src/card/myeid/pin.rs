@@ -117,14 +117,17 @@ impl Pins {
     pub(super) fn command(&self, purpose: PinUse<'_>) -> Result<PinCommand, CardError> {
         let entry = match purpose {
             PinUse::Verify(role) | PinUse::Change(role) => self.of(role)?,
-            PinUse::Reset(_) => &self.user,
+            PinUse::Reset(_) | PinUse::VerifyFor(_) => &self.user,
+            PinUse::VerifyFurther => return Err(CardError::NotSupported),
         };
         let header = |instruction| [0x00, instruction, 0x00, entry.reference()];
         let format = entry.format().ok_or(CardError::NotSupported)?;
         let PinDescription { min_length, max_length, .. } = entry.description();
         let digits = (min_length, max_length);
         match purpose {
-            PinUse::Verify(_) => PinCommand::verify(header(INS_VERIFY), format, digits),
+            PinUse::Verify(_) | PinUse::VerifyFor(_) | PinUse::VerifyFurther => {
+                PinCommand::verify(header(INS_VERIFY), format, digits)
+            }
             PinUse::Change(_) => PinCommand::change(header(INS_CHANGE_REFERENCE_DATA), format, digits),
             // The pad can ask for the PUK, which is not what the officer logs in with.
             PinUse::Reset(_) => PinCommand::change(header(INS_RESET_RETRY_COUNTER), format, digits),

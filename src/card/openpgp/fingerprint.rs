@@ -67,8 +67,10 @@ fn fingerprint(key: Key, public: &PublicKey, time: u32) -> Result<[u8; 20], Card
     }
     if key == Key::Decryption {
         match kind {
-            KeyKind::X25519 | KeyKind::Ec(Curve::P256) => body.extend_from_slice(&SHA256_AES128),
-            KeyKind::Ec(Curve::P384) => body.extend_from_slice(&SHA384_AES192),
+            KeyKind::X25519 | KeyKind::Ec(Curve::P256 | Curve::BrainpoolP256 | Curve::Secp256k1) => {
+                body.extend_from_slice(&SHA256_AES128);
+            }
+            KeyKind::Ec(Curve::P384 | Curve::BrainpoolP384) => body.extend_from_slice(&SHA384_AES192),
             KeyKind::Ec(Curve::P521) => body.extend_from_slice(&SHA512_AES256),
             KeyKind::Rsa { .. } | KeyKind::Ed25519 => {}
         }

@@ -26,7 +26,7 @@ mod private_key_template;
 mod public_key;
 mod store;
 
-use cardea_apdu::Atr;
+use cardea_apdu::{Atr, StatusWord};
 
 use super::command::{data_object, security, selection, verification};
 use super::key::{KeyKind, PublicKey};
@@ -34,12 +34,13 @@ use super::new_key::{NewKey, PrivateValue, Storage, StoreAbilities};
 use super::new_object::{Change, NewCertificate};
 use super::x509;
 use super::{
-    Abilities, CardApplication, CardError, CardObject, Certificate, DecipherScheme, Description, KeyReference,
+    Abilities, CardApplication, CardError, CardObject, Certificate, DecipherScheme, Description, KeyReference, PinUse,
     PrivateKey, Role, SignatureScheme,
 };
 use crate::channel::Channel;
+use crate::channel::pin_pad::PinCommand;
 use crate::secret::{Pin, SecretBytes};
-use application_data::ApplicationData;
+use application_data::{ApplicationData, Origin};
 use certificate::Access;
 use identifier::{AID, Version};
 use kdf::Derivation;
@@ -63,6 +64,8 @@ pub struct OpenPgp {
     verified: Vec<u8>,
     /// How the PIN was sent at the last login.
     derivation: Option<Derivation>,
+    /// The card takes PINs as they are typed: only then can a PIN pad send them.
+    takes_typed: bool,
 }
 
 /// Whether the card has an OpenPGP application, at one or two commands.
@@ -82,7 +85,7 @@ pub fn probe(channel: &mut Channel<'_>, _: &Atr) -> Result<Option<Box<dyn CardAp
 impl OpenPgp {
     fn new(data: ApplicationData) -> Self {
         let certificates = Access::of(&data.identifier);
-        Self { data, fresh: true, certificates, verified: Vec::new(), derivation: None }
+        Self { data, fresh: true, certificates, verified: Vec::new(), derivation: None, takes_typed: false }
     }
 
     /// Reads the application related data unless they were read just now.
@@ -113,6 +116,13 @@ impl OpenPgp {
             self.verified.push(reference);
         }
         result
+    }
+
+    /// Whether the login is also for signatures: there is a key for them, which does not want the PIN each time.
+    fn signs_after_login(&self) -> bool {
+        let key = self.data.key(Key::Signature);
+        let present = key.origin.map_or(key.has_fingerprint, |origin| origin != Origin::None);
+        self.data.passwords.several_signatures && present
     }
 
     /// Name for people: what C_InitToken wrote, or the cardholder's name with the card's, or the card's alone.
@@ -185,10 +195,7 @@ impl CardApplication for OpenPgp {
 
     /// Only the signature key is asked for with a PIN each time. What is sent of it is made as at the login before.
     fn verify_for(&mut self, channel: &mut Channel<'_>, key: &PrivateKey, pin: &Pin) -> Result<(), CardError> {
-        let reference = match Key::of(key.reference)? {
-            Key::Signature => password::PW1_SIGN,
-            Key::Decryption | Key::Authentication => password::PW1_OTHER,
-        };
+        let reference = password::for_use(Key::of(key.reference)?);
         let derivation = self.derivation.take();
         let verified = self.verify_one(channel, derivation.as_ref(), reference, pin);
         self.derivation = derivation;
@@ -221,6 +228,34 @@ impl CardApplication for OpenPgp {
             }
             result => result,
         }
+    }
+
+    /// Whether PINs are derived from what is typed. An entry leaves passwords verified that nobody told of.
+    fn prepare_pin_pad(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
+        self.takes_typed = false;
+        self.takes_typed = self.derivation(channel)?.is_none();
+        self.verified = vec![password::PW1_OTHER, password::PW1_SIGN, password::PW3];
+        Ok(())
+    }
+
+    /// PINs have no fixed length here, so that a pad cannot change them: part 10 has no place for the second one.
+    fn pin_command(&self, purpose: PinUse<'_>) -> Result<PinCommand, CardError> {
+        if !self.takes_typed {
+            return Err(CardError::NotSupported);
+        }
+        let passwords = &self.data.passwords;
+        match purpose {
+            PinUse::Verify(Role::User) => passwords.entry(password::PW1_OTHER),
+            PinUse::VerifyFurther if self.signs_after_login() => passwords.entry(password::PW1_SIGN),
+            PinUse::VerifyFor(key) => passwords.entry(password::for_use(Key::of(key)?)),
+            PinUse::Verify(Role::SecurityOfficer) => passwords.entry(password::PW3),
+            PinUse::Reset(_) => passwords.new_entry(),
+            PinUse::VerifyFurther | PinUse::Change(_) => Err(CardError::NotSupported),
+        }
+    }
+
+    fn pin_refusal(&self, instruction: u8, status: StatusWord) -> CardError {
+        password::blocked(super::command::meaning(instruction, status))
     }
 
     /// VERIFY with P1 = FF from version 3.1 on. Earlier cards forget by selection at best, and nobody can be sure.
@@ -303,11 +338,8 @@ impl CardApplication for OpenPgp {
         if self.data.identifier.version < Version::THREE_CERTIFICATES {
             return Ok(false);
         }
-        let lasting: &[u8] = if self.data.passwords.several_signatures {
-            &[password::PW1_OTHER, password::PW1_SIGN]
-        } else {
-            &[password::PW1_OTHER]
-        };
+        let lasting: &[u8] =
+            if self.signs_after_login() { &[password::PW1_OTHER, password::PW1_SIGN] } else { &[password::PW1_OTHER] };
         for &reference in lasting {
             if !verification::verification_status(channel, reference)?.is_success() {
                 return Ok(false);

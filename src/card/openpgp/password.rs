@@ -4,10 +4,12 @@
 //! counter. PW3 (83) is the administrator's.
 
 use super::kdf::{Derivation, Salted};
+use super::key_reference::Key;
 use crate::card::command::data_object::get_data_by_number;
-use crate::card::command::verification;
+use crate::card::command::{INS_RESET_RETRY_COUNTER, INS_VERIFY, verification};
 use crate::card::{CardError, PinDescription, Role};
 use crate::channel::Channel;
+use crate::channel::pin_pad::{PinCommand, PinFormat};
 use crate::secret::{Pin, SecretBytes};
 
 /// PW1 for signatures.
@@ -29,6 +31,11 @@ const USUAL_TRIES: u8 = 3;
 const DERIVED_MAX: usize = 127;
 /// The bit of a length in C4 that says that the password is in PIN block format 2.
 const PIN_BLOCK: u8 = 0x80;
+
+/// Most digits of a PIN block (ISO 9564-1).
+const PIN_BLOCK_DIGITS: usize = 12;
+/// Most digits that are asked for on a pad: Cherry's keyboards take no structure for more (GnuPG's ccid-driver, 2016).
+const TYPED_MAX: usize = 15;
 
 /// PW status bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +76,20 @@ impl Status {
         }
     }
 
+    /// VERIFY of this password as a PIN pad completes it.
+    pub(super) fn entry(&self, reference: u8) -> Result<PinCommand, CardError> {
+        let (shortest, longest) = if reference == PW3 { (PW3_MIN, self.pw3_max) } else { (PW1_MIN, self.pw1_max) };
+        let (format, digits) = typed(shortest, longest);
+        PinCommand::verify([0x00, INS_VERIFY, 0x00, reference], format, digits).ok_or(CardError::NotSupported)
+    }
+
+    /// RESET RETRY COUNTER of PW1 after PW3 was verified, as a PIN pad completes it.
+    pub(super) fn new_entry(&self) -> Result<PinCommand, CardError> {
+        let (format, digits) = typed(PW1_MIN, self.pw1_max);
+        PinCommand::set([0x00, INS_RESET_RETRY_COUNTER, 0x02, PW1_SIGN], format, digits, &[])
+            .ok_or(CardError::NotSupported)
+    }
+
     /// What the password of `role` accepts. `derives` says that the card gets values derived from the PINs, so that its
     /// own longest length says nothing.
     pub(super) fn description(&self, role: Role, derives: bool) -> PinDescription {
@@ -84,6 +105,22 @@ impl Status {
             max_retries: Some(USUAL_TRIES.max(self.tries(role))),
         }
     }
+}
+
+/// The password that a key is used with.
+pub(super) fn for_use(key: Key) -> u8 {
+    match key {
+        Key::Signature => PW1_SIGN,
+        Key::Decryption | Key::Authentication => PW1_OTHER,
+    }
+}
+
+/// How a pad sends what is typed, and the fewest and most digits, for a length as C4 has it.
+fn typed(shortest: usize, longest: u8) -> (PinFormat, (usize, usize)) {
+    if longest & PIN_BLOCK != 0 {
+        return (PinFormat::Iso9564, (shortest, PIN_BLOCK_DIGITS));
+    }
+    (PinFormat::Ascii, (shortest, usize::from(longest).clamp(shortest, TYPED_MAX)))
 }
 
 /// Which password's salt a reference data qualifier goes with.
@@ -141,7 +178,7 @@ fn sent(derivation: Option<&Derivation>, salted: Salted, pin: &Pin) -> Result<Se
 }
 
 /// No try left is a blocked password, which some cards (opcard, Gnuk) say as 63C0.
-fn blocked(error: CardError) -> CardError {
+pub(super) fn blocked(error: CardError) -> CardError {
     match error {
         CardError::PinIncorrect { retries: Some(0) } => CardError::PinBlocked,
         error => error,

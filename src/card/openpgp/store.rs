@@ -27,6 +27,9 @@ const KINDS: &[KeyKind] = &[
     KeyKind::Ec(Curve::P521),
     KeyKind::Ed25519,
     KeyKind::X25519,
+    KeyKind::Ec(Curve::BrainpoolP256),
+    KeyKind::Ec(Curve::BrainpoolP384),
+    KeyKind::Ec(Curve::Secp256k1),
 ];
 
 impl OpenPgp {

@@ -371,8 +371,10 @@ impl CardApplication for Piv {
     /// The PUK cannot be proved on a pad: that would be a change, to whatever is typed.
     fn pin_command(&self, purpose: PinUse<'_>) -> Result<PinCommand, CardError> {
         match purpose {
-            PinUse::Verify(Role::User) => pin::command(pin::Command::Verify(self.pin_reference())),
-            PinUse::Verify(Role::SecurityOfficer) => Err(CardError::NotSupported),
+            PinUse::Verify(Role::User) | PinUse::VerifyFor(_) => {
+                pin::command(pin::Command::Verify(self.pin_reference()))
+            }
+            PinUse::Verify(Role::SecurityOfficer) | PinUse::VerifyFurther => Err(CardError::NotSupported),
             PinUse::Change(Role::User) => pin::command(pin::Command::Change(self.pin_reference())),
             PinUse::Change(Role::SecurityOfficer) => pin::command(pin::Command::Change(pin::PUK)),
             PinUse::Reset(_) if self.pin_reference() == pin::GLOBAL_PIN => Err(CardError::NotSupported),

@@ -34,11 +34,14 @@ const EC: &[Rule] = &[
     rule(CKA_EC_POINT, Form::Bytes, Given::Required, Change::Never),
 ];
 
-/// What curves are called in a PrintableString (PKCS#11 3.2 6.3.3): by SEC 2, by NIST, by ANSI.
+/// What curves are called in a PrintableString (PKCS#11 3.2 6.3.3): by SEC 2 or RFC 5639, by NIST, by ANSI.
 const NAMES: &[(Curve, &[&str])] = &[
     (Curve::P256, &["secp256r1", "P-256", "prime256v1"]),
     (Curve::P384, &["secp384r1", "P-384"]),
     (Curve::P521, &["secp521r1", "P-521"]),
+    (Curve::Secp256k1, &["secp256k1"]),
+    (Curve::BrainpoolP256, &["brainpoolP256r1"]),
+    (Curve::BrainpoolP384, &["brainpoolP384r1"]),
 ];
 
 /// DER PrintableString of the curve's name (RFC 8410 2 has the identifiers; PKCS#11 3.2 6.3.3 allows both).

@@ -19,7 +19,7 @@ fn s2k(salt: &[u8], pin: &str, count: usize) -> Vec<u8> {
 }
 
 /// A KDF data object as GnuPG writes it; with one salt for all, or three.
-fn kdf(count: u32, single: bool) -> Vec<u8> {
+pub fn kdf(count: u32, single: bool) -> Vec<u8> {
     let salts = [[0x11; 8], [0x22; 8], [0x33; 8]];
     let officer = if single { salts[0] } else { salts[2] };
     let mut object = [&hex::decode("81010382010883 04".replace(' ', "")).unwrap()[..], &count.to_be_bytes()].concat();
