@@ -20,8 +20,11 @@ mod tests;
 /// Attributes whose value is itself an array of CK_ATTRIBUTE.
 ///
 /// CKA_ALLOWED_MECHANISMS carries CKF_ARRAY_ATTRIBUTE too, but its elements are numbers.
-const NESTED: [CK_ATTRIBUTE_TYPE; 5] =
-    [CKA_WRAP_TEMPLATE, CKA_UNWRAP_TEMPLATE, CKA_DERIVE_TEMPLATE, CKA_ENCAPSULATE_TEMPLATE, CKA_DECAPSULATE_TEMPLATE];
+const NESTED: [CK_ATTRIBUTE_TYPE; 3] = [CKA_WRAP_TEMPLATE, CKA_UNWRAP_TEMPLATE, CKA_DERIVE_TEMPLATE];
+/// The same of keys that nothing here has.
+const UNKNOWN: [CK_ATTRIBUTE_TYPE; 2] = [CKA_ENCAPSULATE_TEMPLATE, CKA_DECAPSULATE_TEMPLATE];
+/// Most attributes of a nested template.
+const NESTED_MOST: usize = 64;
 
 /// A template whose pointers and lengths have been judged, not copied yet.
 pub(super) struct TemplateArgument(Array<CK_ATTRIBUTE>);
@@ -37,19 +40,44 @@ impl TemplateArgument {
     /// The one copy, each value in memory that wipes itself.
     ///
     /// # Errors
-    /// CKR_ATTRIBUTE_TYPE_INVALID for a nested template; CKR_HOST_MEMORY.
+    /// CKR_ATTRIBUTE_TYPE_INVALID for a template in a nested one; CKR_ATTRIBUTE_VALUE_INVALID for one that is no array, or a
+    /// long one; CKR_HOST_MEMORY.
     pub(super) fn copy(&self) -> Result<Template> {
-        let mut copies = Vec::new();
-        copies.try_reserve_exact(self.0.len()).map_err(|_| Error::HostMemory)?;
-        for attribute in attributes(&self.0) {
-            let kind = attribute.type_;
-            if NESTED.contains(&kind) {
-                return Err(Error::AttributeTypeInvalid);
-            }
-            copies.push((kind, secret_copy(value(&attribute)?.as_slice())?));
-        }
-        Ok(Template::new(copies))
+        copies(&self.0, |attribute| Ok(nested(attribute)?.to_bytes()))
     }
+}
+
+/// Copies of all attributes; `nest` makes the value of one that has a template in it.
+fn copies(array: &Array<CK_ATTRIBUTE>, nest: impl Fn(&CK_ATTRIBUTE) -> Result<SecretBytes>) -> Result<Template> {
+    let mut copies = Vec::new();
+    copies.try_reserve_exact(array.len()).map_err(|_| Error::HostMemory)?;
+    for attribute in attributes(array) {
+        let kind = attribute.type_;
+        if UNKNOWN.contains(&kind) {
+            return Err(Error::AttributeTypeInvalid);
+        }
+        let bytes =
+            if NESTED.contains(&kind) { nest(&attribute)? } else { secret_copy(value(&attribute)?.as_slice())? };
+        copies.push((kind, bytes));
+    }
+    Ok(Template::new(copies))
+}
+
+/// The template that is an attribute's value.
+fn nested(attribute: &CK_ATTRIBUTE) -> Result<Template> {
+    copies(&elements(attribute)?, |_| Err(Error::AttributeTypeInvalid))
+}
+
+/// The attributes in an attribute's value.
+fn elements(attribute: &CK_ATTRIBUTE) -> Result<Array<CK_ATTRIBUTE>> {
+    let length = usize::try_from(attribute.ulValueLen).map_err(|_| Error::AttributeValueInvalid)?;
+    let count = length / size_of::<CK_ATTRIBUTE>();
+    if !length.is_multiple_of(size_of::<CK_ATTRIBUTE>()) || count > NESTED_MOST {
+        return Err(Error::AttributeValueInvalid);
+    }
+    // SAFETY: the caller promises the same of a pointer inside a template as of an argument.
+    let pointer = unsafe { Pointer::nested(attribute.pValue.cast::<CK_ATTRIBUTE>()) };
+    pointer.array(ulong(count as u64))
 }
 
 /// The attributes that C_GetAttributeValue is asked for.
@@ -86,6 +114,7 @@ impl AttributeArray {
             let (length, error) = match value {
                 AttributeValue::Sensitive => (CK_UNAVAILABLE_INFORMATION, Some(Error::AttributeSensitive)),
                 AttributeValue::Invalid => (CK_UNAVAILABLE_INFORMATION, Some(Error::AttributeTypeInvalid)),
+                AttributeValue::Nested(template) => self.fill_nested(index, template),
                 AttributeValue::Value(bytes) if self.fill(index, bytes) => (ulong(bytes.len() as u64), None),
                 AttributeValue::Value(_) => (CK_UNAVAILABLE_INFORMATION, Some(Error::BufferTooSmall)),
             };
@@ -93,6 +122,40 @@ impl AttributeArray {
             worst = earlier_case(worst, error);
         }
         worst.map_or(Ok(()), Err)
+    }
+
+    /// Fills a nested template, each of whose attributes has a place of its own, and its length in any case. Without an
+    /// array only the length is wanted.
+    fn fill_nested(&self, index: usize, template: &Template) -> (CK_ULONG, Option<Error>) {
+        let length = ulong((template.iter().count() * size_of::<CK_ATTRIBUTE>()) as u64);
+        let Some(attribute) = self.0.read(index) else { return (CK_UNAVAILABLE_INFORMATION, None) };
+        if attribute.pValue.is_null() {
+            return (length, None);
+        }
+        if attribute.ulValueLen < length {
+            return (CK_UNAVAILABLE_INFORMATION, Some(Error::BufferTooSmall));
+        }
+        let inner = CK_ATTRIBUTE { ulValueLen: length, ..attribute };
+        let Ok(elements) = elements(&inner).map(Self) else {
+            return (CK_UNAVAILABLE_INFORMATION, Some(Error::BufferTooSmall));
+        };
+        let mut worst = None;
+        for (place, (kind, bytes)) in template.iter().enumerate() {
+            elements.set_type(place, kind);
+            let fits = elements.fill(place, bytes);
+            let own = if fits { ulong(bytes.len() as u64) } else { CK_UNAVAILABLE_INFORMATION };
+            elements.set_length(place, own);
+            worst = if fits { worst } else { Some(Error::BufferTooSmall) };
+        }
+        (length, worst)
+    }
+
+    fn set_type(&self, index: usize, kind: CK_ATTRIBUTE_TYPE) {
+        let Some(element) = self.0.element(index) else { return };
+        // SAFETY: only the address of a field inside the caller's array is computed.
+        let field = unsafe { &raw mut (*element).type_ };
+        // SAFETY: a field of an element of the caller's array, writable by the caller's promise.
+        unsafe { ptr::write_unaligned(field, kind) };
     }
 
     /// Copies a value to its place; false if the place is too small. Without a place only the length is wanted.

@@ -27,6 +27,7 @@ use crate::mechanism::symmetric;
 use crate::secret::LockedBytes;
 use attribute::Attributes;
 pub use rule::Creator;
+use template::Template;
 
 /// What an operation needs of an object beyond its attributes.
 #[derive(Debug)]
@@ -117,6 +118,11 @@ impl Object {
     /// Whether only a logged-in user may see it (CKA_PRIVATE).
     pub fn is_private(&self) -> bool {
         self.attributes.is_true(CKA_PRIVATE)
+    }
+
+    /// The template that this key has for others, such as CKA_WRAP_TEMPLATE.
+    pub fn template(&self, attribute: CK_ATTRIBUTE_TYPE) -> Option<Template> {
+        Template::from_bytes(self.attributes.shown(attribute)?)
     }
 
     /// Whether this object permits a use such as CKA_SIGN.

@@ -54,6 +54,8 @@ pub(super) enum Form {
     Date,
     /// DER OBJECT IDENTIFIER, or nothing.
     Identifier,
+    /// An array of attributes.
+    Template,
 }
 
 /// Whether and what a template says when an object is made.
@@ -174,6 +176,7 @@ pub(super) fn judge(rule: &Rule, value: &[u8]) -> Result<(), Error> {
         Form::Numbers => value.len().is_multiple_of(size_of::<CK_ULONG>()),
         Form::Bytes => true,
         Form::Text => core::str::from_utf8(value).is_ok(),
+        Form::Template => Template::from_bytes(value).is_some(),
         Form::Date => value.is_empty() || is_date(value),
         Form::Identifier => value.is_empty() || <const_oid::ObjectIdentifier as der::Decode>::from_der(value).is_ok(),
     };

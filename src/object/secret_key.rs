@@ -33,6 +33,9 @@ pub(super) const RULES: &[Rule] = &[
     rule(CKA_CHECK_VALUE, Form::Bytes, Given::Absent, Change::Never),
     rule(CKA_WRAP_WITH_TRUSTED, Form::Boolean, Given::Boolean(false), Change::OnceTrue),
     rule(CKA_TRUSTED, Form::Boolean, Given::Boolean(false), Change::Officer),
+    rule(CKA_WRAP_TEMPLATE, Form::Template, Given::Absent, Change::Never),
+    rule(CKA_UNWRAP_TEMPLATE, Form::Template, Given::Absent, Change::Never),
+    rule(CKA_DERIVE_TEMPLATE, Form::Template, Given::Absent, Change::Never),
 ];
 /// C_CreateObject: the caller has the value.
 const CREATED: &[Rule] = &[

@@ -56,6 +56,31 @@ impl Template {
         Self(self.0.iter().filter(|(given, _)| *given != attribute).cloned().collect())
     }
 
+    /// A template that is the value of an attribute, as objects keep it: each type and length in 8 bytes, then the value.
+    pub fn to_bytes(&self) -> SecretBytes {
+        let length = self.iter().map(|(_, value)| 16 + value.len()).sum();
+        let mut bytes = SecretBytes::new(Vec::with_capacity(length));
+        for (attribute, value) in self.iter() {
+            bytes.extend_from_slice(&attribute.to_le_bytes());
+            bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(value);
+        }
+        bytes
+    }
+
+    /// The inverse of [`Self::to_bytes`]; `None` for other bytes.
+    pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        let mut all = Vec::new();
+        while !bytes.is_empty() {
+            let (attribute, rest) = bytes.split_first_chunk()?;
+            let (length, rest) = rest.split_first_chunk()?;
+            let (value, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+            all.push((CK_ATTRIBUTE_TYPE::from_le_bytes(*attribute), SecretBytes::new(value.to_vec())));
+            bytes = rest;
+        }
+        Some(Self(all))
+    }
+
     /// The bytes given for an attribute.
     pub fn bytes(&self, attribute: CK_ATTRIBUTE_TYPE) -> Option<&[u8]> {
         self.iter().find(|(given, _)| *given == attribute).map(|(_, value)| value)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cryptoki_sys::*;
 
 use super::operation::KeyInUse;
-use super::{Session, judge_use};
+use super::{Session, demanded, judge_use};
 use crate::error::Error;
 use crate::mechanism::plan::plan_derive;
 use crate::mechanism::symmetric::{SecretKey, check_derivation, derive as derive_secret};
@@ -20,6 +20,7 @@ use crate::secret::LockedBytes;
 pub fn derive(session: &Session, mechanism: Mechanism, base_key: u64, template: Template) -> Result<u64, Error> {
     session.with_operations(|_| {
         let base = session.key(base_key)?;
+        let template = demanded(&base, CKA_DERIVE_TEMPLATE, template)?;
         if let Content::Secret(secret) = base.content() {
             return from_secret(session, &mechanism, &base, secret, &template);
         }

@@ -31,6 +31,7 @@ use crate::card::key::PublicKey;
 use crate::error::Error;
 use crate::mechanism::Mechanism;
 use crate::mechanism::table::number;
+use crate::object::template::Template;
 use crate::object::{Content, Creator, Object};
 use crate::slot::Slot;
 use crate::token::TokenState;
@@ -218,6 +219,15 @@ fn public_key(object: &Object) -> Result<&PublicKey, Error> {
     match object.content() {
         Content::PublicKey(key) => Ok(key),
         _ => Err(Error::KeyTypeInconsistent),
+    }
+}
+
+/// A caller's template with what a key demands of the keys that it unwraps, or that are derived of it, in CKA_UNWRAP_TEMPLATE
+/// or CKA_DERIVE_TEMPLATE (PKCS#11 3.2 section 4.10). `TemplateInconsistent` where the two contradict each other.
+fn demanded(key: &Object, attribute: u64, template: Template) -> Result<Template, Error> {
+    match key.template(attribute) {
+        Some(own) => template.joined(&own.iter().collect::<Vec<_>>()),
+        None => Ok(template),
     }
 }
 

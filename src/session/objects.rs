@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cryptoki_sys::{
-    CKA_CLASS, CKA_COPYABLE, CKA_DESTROYABLE, CKA_KEY_TYPE, CKA_TOKEN, CKA_VALUE, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
-    CKO_SECRET_KEY,
+    CKA_CLASS, CKA_COPYABLE, CKA_DERIVE_TEMPLATE, CKA_DESTROYABLE, CKA_KEY_TYPE, CKA_TOKEN, CKA_UNWRAP_TEMPLATE,
+    CKA_VALUE, CKA_WRAP_TEMPLATE, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY,
 };
 
 use super::{Session, card_private, card_secret};
@@ -16,10 +16,15 @@ use crate::object::template::Template;
 use crate::object::{Object, change, created};
 use crate::secret::SecretBytes;
 
+/// Attributes whose value is an array of attributes.
+const TEMPLATES: [u64; 3] = [CKA_WRAP_TEMPLATE, CKA_UNWRAP_TEMPLATE, CKA_DERIVE_TEMPLATE];
+
 /// What C_GetAttributeValue says of one attribute.
 pub enum AttributeValue {
     /// Its bytes.
     Value(SecretBytes),
+    /// Attributes in it: CKA_WRAP_TEMPLATE and its kin.
+    Nested(Template),
     /// It may not be shown.
     Sensitive,
     /// Objects of this kind have no such attribute.
@@ -36,6 +41,9 @@ pub fn attribute_values(session: &Session, object: u64, types: &[u64]) -> Result
     let value = |attribute: &u64| match object.attributes().find(*attribute) {
         None => Ok(AttributeValue::Invalid),
         Some(Value::Sensitive) => Ok(AttributeValue::Sensitive),
+        Some(Value::Bytes(_)) if TEMPLATES.contains(attribute) => {
+            Ok(object.template(*attribute).map_or(AttributeValue::Invalid, AttributeValue::Nested))
+        }
         Some(Value::Bytes(bytes)) => Ok(AttributeValue::Value(bytes.clone())),
         Some(Value::OnCard(reference)) => {
             let read = session.slot().with_card(session.generation(), |access| {

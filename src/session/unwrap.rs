@@ -10,7 +10,7 @@ use cryptoki_sys::*;
 use super::card_cipher::CardCipher;
 use super::operation::{KeyInUse, appended};
 use super::wrap::renamed;
-use super::{Session, card_private, card_secret, decrypt, judge_use};
+use super::{Session, card_private, card_secret, decrypt, demanded, judge_use};
 use crate::card::new_key::Unwrapping;
 use crate::card::secret_key::{CipherMode, Direction};
 use crate::error::Error;
@@ -32,6 +32,7 @@ pub fn unwrap(
 ) -> Result<u64, Error> {
     session.with_operations(|_| {
         let object = session.object(unwrapping).map_err(|error| renamed(error, Error::UnwrappingKeyHandleInvalid))?;
+        let template = demanded(&object, CKA_UNWRAP_TEMPLATE, template)?;
         if template.ulong(CKA_CLASS)? == Some(CKO_PRIVATE_KEY) {
             return private_key(session, &mechanism, object, wrapped, &template);
         }

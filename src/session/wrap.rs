@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cryptoki_sys::{CKA_EXTRACTABLE, CKA_TRUSTED, CKA_WRAP, CKA_WRAP_WITH_TRUSTED};
+use cryptoki_sys::{CKA_EXTRACTABLE, CKA_TRUSTED, CKA_WRAP, CKA_WRAP_TEMPLATE, CKA_WRAP_WITH_TRUSTED};
 
 use super::card_cipher::CardCipher;
 use super::operation::{Answer, appended, plain};
@@ -58,7 +58,11 @@ fn judge(object: &Arc<Object>, wrapping: &Object) -> Result<(), Error> {
     if object.permits(CKA_WRAP_WITH_TRUSTED) && !wrapping.permits(CKA_TRUSTED) {
         return Err(Error::KeyNotWrappable);
     }
-    Ok(())
+    // CKA_WRAP_TEMPLATE (4.8): what does not match it is not wrapped.
+    match wrapping.template(CKA_WRAP_TEMPLATE) {
+        Some(template) if !template.matches(object) => Err(Error::KeyNotWrappable),
+        _ => Ok(()),
+    }
 }
 
 struct Wrapper {

@@ -110,7 +110,8 @@ cases! {
             ("another class's attribute", vec![attribute(CKA_MODULUS, b"x")], vec![CKR_ATTRIBUTE_TYPE_INVALID, CKR_TEMPLATE_INCONSISTENT]),
             ("a long CK_BBOOL", vec![attribute(CKA_SENSITIVE, &class)], vec![CKR_ATTRIBUTE_VALUE_INVALID]),
             ("an empty CK_BBOOL", vec![attribute(CKA_SENSITIVE, &[])], vec![CKR_ATTRIBUTE_VALUE_INVALID]),
-            ("a nested template", vec![attribute(CKA_UNWRAP_TEMPLATE, &[])], vec![CKR_ATTRIBUTE_TYPE_INVALID]),
+            ("a template that is no array", vec![attribute(CKA_UNWRAP_TEMPLATE, b"x")], vec![CKR_ATTRIBUTE_VALUE_INVALID]),
+            ("a template of other keys", vec![attribute(CKA_DECAPSULATE_TEMPLATE, &[])], vec![CKR_ATTRIBUTE_TYPE_INVALID]),
             ("the module's own attribute", vec![attribute(CKA_LOCAL, &YES)], vec![CKR_ATTRIBUTE_READ_ONLY, CKR_TEMPLATE_INCONSISTENT]),
         ] {
             let found = with(&more);

@@ -68,10 +68,45 @@ fn absurd_lengths_and_counts_are_bad_arguments() {
 }
 
 #[test]
-fn nested_templates_are_refused_and_mechanism_lists_are_not() {
+fn a_nested_template_is_copied_whole_and_comes_back_into_places_of_its_own() {
+    let (mut yes, mut label) = ([CK_TRUE], *b"label");
+    let mut inner = [attribute(CKA_SENSITIVE, &mut yes), attribute(CKA_LABEL, &mut label)];
+    let size = CK_ULONG::try_from(size_of_val(&inner)).unwrap();
     for kind in NESTED {
-        let mut attributes = [place(kind, ptr::null_mut(), 0)];
-        assert_eq!(template(&mut attributes), Err(Error::AttributeTypeInvalid));
+        let mut attributes = [place(kind, inner.as_mut_ptr().cast(), size)];
+        let copy = TemplateArgument::new(pointer(&mut attributes), 1).unwrap().copy().unwrap();
+        let own = Template::from_bytes(copy.bytes(kind).unwrap()).unwrap();
+        let expected = [(CKA_SENSITIVE, &[CK_TRUE][..]), (CKA_LABEL, b"label")];
+        assert_eq!(own.iter().collect::<Vec<_>>(), expected);
+        let values = [AttributeValue::Nested(own)];
+        let write = |attribute: &mut [CK_ATTRIBUTE]| {
+            AttributeArray::new(pointer(attribute), 1).unwrap().write(&values).map(|()| attribute[0].ulValueLen)
+        };
+        assert_eq!(write(&mut [place(kind, ptr::null_mut(), 0)]), Ok(size));
+        let (mut one, mut five) = ([9], [9; 5]);
+        let mut places = [attribute(0, &mut one), attribute(0, &mut five)];
+        assert_eq!(write(&mut [place(kind, places.as_mut_ptr().cast(), size)]), Ok(size));
+        assert_eq!((places[0].type_, places[1].type_, places[1].ulValueLen), (CKA_SENSITIVE, CKA_LABEL, 5));
+        assert_eq!((one, five), ([CK_TRUE], *b"label"));
+        let mut places = [place(0, ptr::null_mut(), 0), attribute(0, &mut five[..4])];
+        assert_eq!(write(&mut [place(kind, places.as_mut_ptr().cast(), size)]), Err(Error::BufferTooSmall));
+        assert_eq!((places[0].ulValueLen, places[1].ulValueLen), (1, CK_UNAVAILABLE_INFORMATION));
+        assert_eq!(write(&mut [place(kind, places.as_mut_ptr().cast(), size - 1)]), Err(Error::BufferTooSmall));
+    }
+}
+
+#[test]
+fn templates_within_nested_ones_are_refused_and_mechanism_lists_are_not() {
+    for kind in NESTED {
+        let mut inner = [place(kind, ptr::null_mut(), 0)];
+        let size = CK_ULONG::try_from(size_of_val(&inner)).unwrap();
+        assert_eq!(template(&mut [place(kind, inner.as_mut_ptr().cast(), size)]), Err(Error::AttributeTypeInvalid));
+        let odd = template(&mut [place(kind, inner.as_mut_ptr().cast(), size - 1)]);
+        assert_eq!(odd, Err(Error::AttributeValueInvalid));
+        assert_eq!(template(&mut [place(kind, ptr::null_mut(), 0)]), Ok(vec![(kind, vec![])]));
+    }
+    for kind in UNKNOWN {
+        assert_eq!(template(&mut [place(kind, ptr::null_mut(), 0)]), Err(Error::AttributeTypeInvalid));
     }
     let mut mechanism = CKM_ECDSA.to_ne_bytes();
     let mut attributes = [attribute(CKA_ALLOWED_MECHANISMS, &mut mechanism)];

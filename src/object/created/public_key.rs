@@ -22,6 +22,7 @@ pub(in crate::object) const RULES: &[Rule] = &[
     rule(CKA_WRAP, Form::Boolean, Given::Absent, Change::Free),
     rule(CKA_ENCAPSULATE, Form::Boolean, Given::Boolean(false), Change::Free),
     rule(CKA_TRUSTED, Form::Boolean, Given::Boolean(false), Change::Officer),
+    rule(CKA_WRAP_TEMPLATE, Form::Template, Given::Absent, Change::Never),
     rule(CKA_PUBLIC_KEY_INFO, Form::Bytes, Given::Empty, Change::Never),
 ];
 const RSA: &[Rule] = &[

@@ -121,3 +121,51 @@ fn an_unwrapped_key_is_what_its_template_says() {
     assert_eq!(unwrap(&[(CKA_TOKEN, &YES)]), Err(Error::TokenWriteProtected));
     assert_eq!(unwrap(&[(CKA_SENSITIVE, &YES), (CKA_EXTRACTABLE, &NO)]), Err(Error::TemplateInconsistent));
 }
+
+#[test]
+fn a_key_wraps_only_what_its_template_matches() {
+    let setting = Setting::elliptic();
+    let session = setting.open();
+    let only = template(&[(CKA_KEY_TYPE, number(CKK_AES)), (CKA_LABEL, b"may leave".to_vec())]).to_bytes();
+    let wrapping = create(&session, &with(&aes(&[7; 16]), &[(CKA_WRAP_TEMPLATE, &only)])).unwrap();
+    let wrapped = |pairs: &Pairs| {
+        let key = create(&session, pairs).unwrap();
+        wrap::wrap(&session, kw(), wrapping, key, Some(100)).err()
+    };
+    let label: &[(CK_ATTRIBUTE_TYPE, &[u8])] = &[(CKA_LABEL, b"may leave")];
+    assert_eq!(wrapped(&with(&aes(&[8; 16]), label)), None);
+    assert_eq!(wrapped(&aes(&[8; 16])), Some(Error::KeyNotWrappable));
+    assert_eq!(wrapped(&with(&generic(&[8; 16]), label)), Some(Error::KeyNotWrappable));
+    assert_eq!(set(&session, wrapping, CKA_WRAP_TEMPLATE, &[]), Err(Error::AttributeReadOnly));
+    let objects::AttributeValue::Nested(shown) =
+        objects::attribute_values(&session, wrapping, &[CKA_WRAP_TEMPLATE]).unwrap().remove(0)
+    else {
+        panic!("no template")
+    };
+    assert_eq!(shown.to_bytes(), only);
+}
+
+#[test]
+fn what_a_key_unwraps_or_derives_is_what_its_template_demands() {
+    let setting = Setting::elliptic();
+    let session = setting.open();
+    let demanded = template(&[(CKA_SENSITIVE, YES.to_vec()), (CKA_LABEL, b"demanded".to_vec())]).to_bytes();
+    let more: &[(CK_ATTRIBUTE_TYPE, &[u8])] =
+        &[(CKA_UNWRAP_TEMPLATE, &demanded), (CKA_DERIVE_TEMPLATE, &demanded), (CKA_DERIVE, &YES)];
+    let key = create(&session, &with(&aes(&[7; 16]), more)).unwrap();
+    let wrapped =
+        bytes(wrap::wrap(&session, kw(), key, create(&session, &generic(&[1; 16])).unwrap(), Some(24)).unwrap());
+    let unwrap = |more: &[(CK_ATTRIBUTE_TYPE, &[u8])]| wrap::unwrap(&session, kw(), key, &wrapped, unwrapping(more));
+    let digest = || mechanism(CKM_SHA256_KEY_DERIVATION, Parameters::None);
+    let derive = |more: &[(CK_ATTRIBUTE_TYPE, &[u8])]| {
+        cardea_pkcs11::session::derive::derive(&session, digest(), key, unwrapping(more))
+    };
+    for made in [unwrap(&[]), unwrap(&[(CKA_SENSITIVE, &YES)]), derive(&[]), derive(&[(CKA_LABEL, b"demanded")])] {
+        let made = made.unwrap();
+        assert_eq!(refusal(&session, made, CKA_VALUE), Some(Error::AttributeSensitive));
+        assert_eq!(attribute(&session, made, CKA_LABEL), b"demanded");
+    }
+    for refused in [unwrap(&[(CKA_SENSITIVE, &NO)]), unwrap(&[(CKA_LABEL, b"own")]), derive(&[(CKA_SENSITIVE, &NO)])] {
+        assert_eq!(refused, Err(Error::TemplateInconsistent));
+    }
+}
