@@ -128,7 +128,7 @@ fn write(arguments: &Write, common: &Common, output: &Output) -> Result<(), Fail
     output.line(uri)
 }
 
-fn template(id: &[u8], label: Option<&str>, subject: &[u8], der: &[u8]) -> Attributes {
+pub(crate) fn template(id: &[u8], label: Option<&str>, subject: &[u8], der: &[u8]) -> Attributes {
     Attributes::default()
         .number(CKA_CLASS, CKO_CERTIFICATE)
         .number(CKA_CERTIFICATE_TYPE, CKC_X_509)

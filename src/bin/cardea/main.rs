@@ -7,12 +7,14 @@
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "this process is the command's own")]
 
 mod arguments;
+mod ber;
 mod cards;
 mod certificate;
 mod choice;
 mod decrypt;
 mod doctor;
 mod documents;
+mod encryption;
 mod failure;
 mod files;
 mod generate;
@@ -24,6 +26,7 @@ mod mechanisms;
 mod output;
 mod pin;
 mod pin_entry;
+mod pkcs12;
 mod private_key;
 mod readers;
 mod register;

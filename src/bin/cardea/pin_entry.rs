@@ -53,7 +53,7 @@ impl PinEntry {
     pub(crate) fn ask(&mut self, name: &str) -> Result<Pin, Failure> {
         match &mut self.descriptor {
             Some(file) => pin(line(file)?),
-            None => pin(on_terminal(&format!("{name}: "))?),
+            None => pin(on_terminal(&format!("{name}: "), "--pin-fd")?),
         }
     }
 
@@ -136,6 +136,15 @@ pub(crate) fn refused(token: &Token<'_>, error: cardea_pkcs11::error::Error, off
     }
 }
 
+/// A passphrase of a file: from this file descriptor, else from the terminal; it may be empty.
+pub(crate) fn passphrase(descriptor: Option<u32>, file: &str) -> Result<SecretBytes, Failure> {
+    let entry = PinEntry::new(&PinSource { pin_fd: descriptor })?;
+    match entry.descriptor {
+        Some(mut descriptor) => line(&mut descriptor),
+        None => on_terminal(&format!("Passphrase of {file}: "), "--passphrase-fd"),
+    }
+}
+
 fn pin(bytes: SecretBytes) -> Result<Pin, Failure> {
     if bytes.is_empty() {
         return Err(Failure::new(Exit::Cancelled, "no PIN was given"));
@@ -159,16 +168,18 @@ fn line(file: &mut File) -> Result<SecretBytes, Failure> {
 fn push(line: &mut SecretBytes, bytes: &[u8]) -> Result<(), Failure> {
     // Within what was allocated: growing would leave copies behind.
     if line.len() + bytes.len() > LONGEST {
-        return Err(Failure::new(Exit::PinWrong, "that is too long for a PIN"));
+        return Err(Failure::new(Exit::PinWrong, "that is too long"));
     }
     line.extend_from_slice(bytes);
     Ok(())
 }
 
 /// Asks on the terminal, whatever standard input and output are.
-fn on_terminal(prompt: &str) -> Result<SecretBytes, Failure> {
+fn on_terminal(prompt: &str, instead: &str) -> Result<SecretBytes, Failure> {
     let terminal = File::options().read(true).write(true).open("/dev/tty").map_err(|_| {
-        Failure::new(Exit::Failure, "there is no terminal to ask for the PIN on").advise("--pin-fd N reads it instead")
+        let what = if instead == "--pin-fd" { "PIN" } else { "passphrase" };
+        Failure::new(Exit::Failure, format!("there is no terminal to ask for the {what} on"))
+            .advise(format!("{instead} N reads it instead"))
     })?;
     let silence = Silence::over(&terminal)?;
     let mut writer = &terminal;

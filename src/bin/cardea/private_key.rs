@@ -7,6 +7,7 @@ use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef, UintRef};
 use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 
 use crate::failure::{Exit, Failure};
+use crate::pkcs12::{Pkcs12, is_encrypted_key};
 use crate::writer::Attributes;
 
 /// rsaEncryption.
@@ -18,6 +19,16 @@ const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 /// id-X25519.
 const X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
 
+/// What may be behind a passphrase.
+pub(crate) enum KeyFile {
+    /// A key for everybody who has the file.
+    Plain(PrivateKeyFile),
+    /// PKCS#8, encrypted.
+    Encrypted(SecretBytes),
+    /// PKCS#12.
+    Pkcs12(Pkcs12),
+}
+
 /// A private key that was read.
 pub(crate) struct PrivateKeyFile {
     pub(crate) kind: KeyKind,
@@ -25,26 +36,39 @@ pub(crate) struct PrivateKeyFile {
     values: Vec<(CK_ATTRIBUTE_TYPE, SecretBytes)>,
 }
 
-impl PrivateKeyFile {
-    /// Reads a file's content.
-    pub(crate) fn parse(content: &[u8]) -> Result<Self, Failure> {
-        let unreadable = || Failure::new(Exit::Failure, "that is no private key in PKCS#8, PKCS#1 or SEC 1");
+impl KeyFile {
+    /// Recognises a file's content.
+    pub(crate) fn recognize(content: &[u8]) -> Result<Self, Failure> {
         if !content.starts_with(b"-----") {
-            return pkcs8(content).or_else(|_| rsa(content)).or_else(|_| ec(content, None)).map_err(|_| unreadable());
+            return match Pkcs12::recognize(content) {
+                Some(file) => Ok(Self::Pkcs12(file)),
+                None if is_encrypted_key(content) => Ok(Self::Encrypted(SecretBytes::new(content.to_vec()))),
+                None => pkcs8(content).or_else(|_| rsa(content)).or_else(|_| ec(content, None)).map(Self::Plain),
+            }
+            .map_err(|_| unreadable());
         }
         let (label, der) = der::pem::decode_vec(content).map_err(|_| unreadable())?;
         let der = SecretBytes::new(der);
         match label {
-            "PRIVATE KEY" => pkcs8(&der),
-            "RSA PRIVATE KEY" => rsa(&der),
-            "EC PRIVATE KEY" => ec(&der, None),
-            "ENCRYPTED PRIVATE KEY" => {
-                return Err(Failure::new(Exit::Failure, "the key in this file is encrypted")
-                    .advise("openssl pkey -in FILE | cardea import … - decrypts it on the way"));
-            }
+            "PRIVATE KEY" => pkcs8(&der).map(Self::Plain),
+            "RSA PRIVATE KEY" => rsa(&der).map(Self::Plain),
+            "EC PRIVATE KEY" => ec(&der, None).map(Self::Plain),
+            "ENCRYPTED PRIVATE KEY" => Ok(Self::Encrypted(der)),
             _ => return Err(unreadable()),
         }
         .map_err(|_| unreadable())
+    }
+}
+
+fn unreadable() -> Failure {
+    Failure::new(Exit::Failure, "that is no private key in PKCS#8, PKCS#12, PKCS#1 or SEC 1")
+        .advise("one that OpenSSL encrypted in its own older way is read by `openssl pkey -in FILE | cardea import -`")
+}
+
+impl PrivateKeyFile {
+    /// A key in PKCS#8.
+    pub(crate) fn from_pkcs8(der: &[u8]) -> Result<Self, Failure> {
+        pkcs8(der).map_err(|_| unreadable())
     }
 
     /// Adds its values to a template.
