@@ -106,6 +106,8 @@ lint: setup ## rustfmt and clippy without a word
 	$(CARGO) clippy --locked --package cardea --package cardea-apdu --lib --bins -- -D warnings
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings \
 		-A clippy::disallowed_methods -A clippy::disallowed_macros
+	$(CARGO) clippy --locked --package cardea --features schedules --lib --test schedules -- -D warnings \
+		-A clippy::disallowed_methods -A clippy::disallowed_macros
 
 .PHONY: doc
 doc: setup ## The documentation of both crates, without a warning

@@ -1,7 +1,7 @@
 //! Handles: nonzero, from one counter, never reused within one C_Initialize.
 
+use crate::sync::{AtomicU64, Ordering};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The counter that session and object handles come from.
 pub struct Handles(AtomicU64);

@@ -13,10 +13,9 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use parking_lot::Mutex;
-
 use crate::card::KeyReference;
 use crate::environment;
+use crate::sync::Mutex;
 
 /// First word of the lines that this version writes.
 const VERSION: &str = "1";
@@ -106,7 +105,8 @@ impl Journal {
     pub fn emptied(&self, serial: &str, resets: u64) -> io::Result<()> {
         let serial = hex::encode(serial);
         self.strike(|entry, noted| {
-            entry.serial == serial && entry.owner == self.owner && noted.is_none_or(|at| at < resets)
+            let mine = entry.owner == self.owner || noted.is_some() && entry.owner == self.owner.nobody();
+            entry.serial == serial && mine && noted.is_none_or(|at| at < resets)
         })
     }
 
@@ -128,13 +128,12 @@ impl Journal {
 
     /// Leaves what this process could not have deleted to whoever uses the card next, be it this process.
     pub fn disown(&self) -> io::Result<()> {
-        let nobody = Owner { started: 0, ..self.owner.clone() };
+        let nobody = self.owner.nobody();
         let is_mine = |line: &Line| line.is(|entry| entry.owner == self.owner);
         if !read(&mut self.open(false)?)?.iter().any(is_mine) {
             return Ok(());
         }
-        let mut noted = self.noted.lock();
-        noted.clear();
+        let _noted = self.noted.lock();
         self.edit(|lines| {
             for line in lines {
                 if let Line::Entry(entry) = line
@@ -234,6 +233,11 @@ impl Owner {
     fn this() -> Self {
         let process = std::process::id();
         Self { process, started: start_time(process).unwrap_or(0) }
+    }
+
+    /// Who owns what this one has given up.
+    fn nobody(&self) -> Self {
+        Self { started: 0, ..self.clone() }
     }
 
     fn lives(&self) -> bool {

@@ -34,4 +34,5 @@ pub mod registry;
 pub mod secret;
 pub mod session;
 pub mod slot;
+pub mod sync;
 pub mod token;

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use crate::error::Error;
 use crate::handle::give_back;
 use crate::pcsc::LinkError;
@@ -12,6 +10,7 @@ use crate::session::Session;
 use crate::slot::reader::{Reader, Surroundings};
 use crate::slot::security::MOST_APPLICATIONS;
 use crate::slot::{Common, Slot};
+use crate::sync::Mutex;
 
 /// Slot ids are reader number times this plus application number.
 const APPLICATIONS_PER_READER: u64 = MOST_APPLICATIONS as u64;

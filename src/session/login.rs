@@ -1,13 +1,13 @@
 //! C_Login, C_LoginUser, C_Logout, C_SetPIN, C_InitPIN, C_SessionCancel (PKCS#11 3.2 section 5.5 and 5.6).
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::Session;
 use crate::card::Role;
 use crate::error::Error;
 use crate::secret::Pin;
 use crate::slot::pin_pad::Interruption;
+use crate::sync::Ordering;
 use crate::token::login::Proof;
 
 /// CKU_SO.
@@ -22,8 +22,8 @@ impl Session {
     pub fn login(&self, user_type: u64, pin: Option<Pin>) -> Result<(), Error> {
         let Some(pin) = pin else { return self.login_on_pad(user_type) };
         match user_type {
-            USER => self.slot().log_in(self.generation(), Role::User, pin),
-            SECURITY_OFFICER => self.slot().log_in(self.generation(), Role::SecurityOfficer, pin),
+            USER => self.slot().log_in(self.generation(), self.handle(), Role::User, pin),
+            SECURITY_OFFICER => self.slot().log_in(self.generation(), self.handle(), Role::SecurityOfficer, pin),
             CONTEXT_SPECIFIC => self.login_for_operation(pin),
             _ => Err(Error::UserTypeInvalid),
         }
@@ -97,8 +97,11 @@ impl Session {
 
     fn login_on_pad(&self, user_type: u64) -> Result<(), Error> {
         self.judge_protected_path()?;
-        let log_in =
-            |role| self.on_pad(|interruption| self.slot().log_in_on_pad(self.generation(), role, interruption));
+        let log_in = |role| {
+            self.on_pad(|interruption| {
+                self.slot().log_in_on_pad(self.generation(), (self.handle(), role), interruption)
+            })
+        };
         match user_type {
             USER => log_in(Role::User),
             SECURITY_OFFICER => log_in(Role::SecurityOfficer),

@@ -20,11 +20,9 @@ mod unwrap;
 pub mod verify;
 pub mod wrap;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use cryptoki_sys::CKA_ALLOWED_MECHANISMS;
-use parking_lot::Mutex;
 
 use crate::card::Role;
 use crate::card::key::PublicKey;
@@ -34,6 +32,7 @@ use crate::mechanism::table::number;
 use crate::object::template::Template;
 use crate::object::{Content, Creator, Object};
 use crate::slot::Slot;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::token::TokenState;
 use crate::token::login::SessionState;
 pub use operation::Answer;

@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
 use super::card_cipher::CardCipher;
@@ -16,6 +14,7 @@ use crate::mechanism::symmetric::{Decryptor, Encryptor, Mac};
 use crate::object::session_object::User;
 use crate::object::{Content, Object};
 use crate::secret::SecretBytes;
+use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::token::login::Proof;
 
 /// What a function that returns bytes gives its caller (PKCS#11 3.2 section 5.2).

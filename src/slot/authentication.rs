@@ -1,7 +1,6 @@
 //! Login, logout and PIN changes on a slot (PKCS#11 3.2 section 5.5.7 and 5.6.8 to 5.6.11).
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::Slot;
 use super::access::CardAccess;
@@ -9,30 +8,47 @@ use crate::card::{CardApplication, CardError, PinDescription, PrivateKey, Role, 
 use crate::channel::Channel;
 use crate::error::Error;
 use crate::secret::Pin;
+use crate::sync::Ordering;
 use crate::token::login::Login;
 
 impl Slot {
-    /// C_Login for the user or the security officer.
-    pub fn log_in(&self, generation: u64, role: Role, pin: Pin) -> Result<(), Error> {
+    /// C_Login for the user or the security officer, in the session with this handle.
+    pub fn log_in(&self, generation: u64, session: u64, role: Role, pin: Pin) -> Result<(), Error> {
         self.judge_path(generation)?;
         self.judge_login(generation, role)?;
         self.judge_length(generation, role, &pin)?;
         self.with_card(generation, |access| {
             // Another thread may have logged in while this one waited for the card.
             self.judge_login(generation, role)?;
+            self.judge_open(generation, session)?;
             self.verify_on(access, generation, role, &pin)?;
-            self.remember_login(generation, role, Some(pin))
+            self.remember_login(access, generation, (session, role), Some(pin))
         })?;
         // What the card refused to delete before; where it refuses again, the next sweep tries.
         let _ = self.sweep(generation);
         Ok(())
     }
 
-    /// The card said yes. `None` stands for a PIN that was typed on the reader.
-    pub(super) fn remember_login(&self, generation: u64, role: Role, pin: Option<Pin>) -> Result<(), Error> {
+    /// A session that was closed while its call waited for the card has no part in it any more.
+    pub(super) fn judge_open(&self, generation: u64, session: u64) -> Result<(), Error> {
+        if self.has_session(generation, session) { Ok(()) } else { Err(Error::SessionClosed) }
+    }
+
+    /// The card said yes. `None` stands for a PIN that was typed on the reader. Where the session was closed meanwhile the
+    /// login is nobody's, and the card forgets it.
+    pub(super) fn remember_login(
+        &self,
+        access: &mut CardAccess<'_, '_>,
+        generation: u64,
+        (session, role): (u64, Role),
+        pin: Option<Pin>,
+    ) -> Result<(), Error> {
         let (epoch, uses) = (self.epoch(), self.reader().uses());
         let keeps = self.common.configuration.restore_login;
-        self.with_state(generation, |state| {
+        let remembered = self.with_state(generation, |state| {
+            if !state.sessions.contains_key(&session) {
+                return Err(Error::SessionClosed);
+            }
             // A read-only session may have been opened while the card was busy.
             if role == Role::SecurityOfficer && state.sessions.values().any(|session| !session.read_write) {
                 return Err(Error::SessionReadOnlyExists);
@@ -42,7 +58,11 @@ impl Slot {
                 Role::SecurityOfficer => Login::SecurityOfficer { epoch, pin: pin.map(Arc::new) },
             };
             Ok(())
-        })?
+        })?;
+        if remembered == Err(Error::SessionClosed) {
+            self.log_out_on(access, generation)?;
+        }
+        remembered
     }
 
     /// C_Login with CKU_CONTEXT_SPECIFIC: proves the PIN for one operation with `key`, without changing the login state.

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::Slot;
 use crate::error::Error;
 use crate::pcsc::{Context, KnownState, LinkError, ReaderState, Waiter};
+use crate::sync::Mutex;
 
 /// Generation of a reader that was looked at once and has not changed since.
 const FIRST_GENERATION: u64 = 1;

@@ -15,19 +15,17 @@ mod volatile;
 mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use parking_lot::Mutex;
 
 use crate::card::{Authentication, CardApplication, CardError, CardObject, Description, PrivateKey, Role, Tries};
 use crate::channel::Channel;
-use crate::configuration::{Configuration, EjectPolicy};
+use crate::configuration::Configuration;
 use crate::error::Error;
 use crate::handle::{Handles, give_back};
 use crate::journal::Journal;
 use crate::mechanism::plan::RejectionSecret;
 use crate::object::Object;
 use crate::object::set::ObjectSet;
+use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::token::login::{Login, Proof};
 use crate::token::pin::{GuardKey, PinGuard};
 use crate::token::{OpenSession, TokenState};
@@ -306,7 +304,8 @@ impl Slot {
 
     /// Adds a session; the first look at the token happens here.
     pub fn open_session(&self, handle: u64, read_write: bool) -> Result<u64, Error> {
-        let hold = self.reader.hold();
+        // The session's alone from the moment that it is known: whoever closes it at once has the last one.
+        let mut hold = Some(self.reader.hold());
         let opened = self.present().and_then(|generation| {
             self.described(generation)?;
             let now = self.epoch();
@@ -314,11 +313,11 @@ impl Slot {
                 if !read_write && state.role(now) == Some(Role::SecurityOfficer) {
                     return Err(Error::SessionReadWriteSoExists);
                 }
-                state.sessions.insert(handle, OpenSession { read_write, hold: Arc::clone(&hold) });
+                state.sessions.extend(hold.take().map(|hold| (handle, OpenSession { read_write, hold })));
                 Ok(generation)
             })?
         });
-        if opened.is_err() {
+        if let Some(hold) = hold {
             self.let_go(hold);
         }
         opened
@@ -353,9 +352,9 @@ impl Slot {
         if any { self.leave(generation) } else { Ok(()) }
     }
 
-    /// Lets go of a card on which nothing was done, unless others of ours use it.
+    /// Lets go of a card for which no session is open, unless others of ours use it.
     pub fn let_go(&self, hold: Arc<()>) {
-        self.reader.leave(hold, (self.index, || true), EjectPolicy::Leave, false);
+        self.reader.leave(hold, (self.index, || true), self.reader.policy_of_a_straggler(), false);
     }
 
     /// The application has no session any more: nothing of its login stays on the card.

@@ -26,11 +26,17 @@ impl Slot {
     }
 
     /// C_Login with a PIN typed on the reader. CKR_ARGUMENTS_BAD where it cannot be.
-    pub fn log_in_on_pad(&self, generation: u64, role: Role, interruption: Interruption<'_>) -> Result<(), Error> {
+    pub fn log_in_on_pad(
+        &self,
+        generation: u64,
+        (session, role): (u64, Role),
+        interruption: Interruption<'_>,
+    ) -> Result<(), Error> {
         self.judge_login(generation, role)?;
         self.with_card(generation, |access| {
             // Another thread may have logged in while this one waited for the card.
             self.judge_login(generation, role)?;
+            self.judge_open(generation, session)?;
             self.enter(access, generation, role, PinUse::Verify(role), interruption)?;
             if role == Role::User && access.pad_serves(PinUse::VerifyFurther) {
                 let further = self.enter(access, generation, role, PinUse::VerifyFurther, interruption);
@@ -39,7 +45,7 @@ impl Slot {
                     return Err(reason);
                 }
             }
-            self.remember_login(generation, role, None)?;
+            self.remember_login(access, generation, (session, role), None)?;
             // Looked at afterwards: who closes the session from here on finds the login and ends it.
             let Some(reason) = interruption() else { return Ok(()) };
             self.with_state(generation, TokenState::log_out)?;

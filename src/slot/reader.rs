@@ -2,12 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use cardea_apdu::Atr;
 use cardea_apdu::historical::Capabilities;
-use parking_lot::Mutex;
 
 use crate::card::CardError;
 use crate::card::driver::{Driver, Found, Identified, identify};
@@ -20,6 +18,7 @@ use crate::log::{Level, Log};
 use crate::pcsc::part10::{self, Properties};
 use crate::pcsc::{Begun, Connection, Context, Disposition, LinkError, ReaderState, ShareMode, Transaction};
 use crate::profile::{Profiles, ReaderProfile, UsbId};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 use super::access::CardAccess;
 use super::channels::Channels;
@@ -291,10 +290,8 @@ impl Reader {
         if !self.is_held()
             && let Some(binding) = card.as_mut()
         {
-            self.close_channels(binding, None);
-            if let Some(connection) = binding.connection.take() {
-                self.disconnect(connection, Disposition::Leave);
-            }
+            // Whoever is here last, without a session or after the last was closed, leaves nothing either.
+            self.part(binding, self.policy_of_a_straggler());
         }
         match outcome {
             Ok(Err(Error::DeviceRemoved)) => {
@@ -331,6 +328,17 @@ impl Reader {
             }
             return;
         }
+        self.part(binding, policy);
+    }
+
+    /// What happens to the card at the hands of a call that is its last user, without a session or after the last was
+    /// closed: it leaves nothing that is ours to protect.
+    pub fn policy_of_a_straggler(&self) -> EjectPolicy {
+        if self.touched.load(Ordering::Acquire) { EjectPolicy::Unpower } else { EjectPolicy::Leave }
+    }
+
+    /// Lets go of a card that nobody of ours uses any more.
+    fn part(&self, binding: &mut Binding, policy: EjectPolicy) {
         self.close_channels(binding, None);
         let stray = binding.channels.has_stray();
         let Some(connection) = binding.connection.take() else { return };

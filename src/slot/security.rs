@@ -1,6 +1,6 @@
 //! The card's security status, as far as a login relies on it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// Applications of one card that get slots of their own.
 pub const MOST_APPLICATIONS: usize = 16;
