@@ -42,6 +42,30 @@ fn command(bench: &Bench, program: impl AsRef<std::ffi::OsStr>) -> Command {
 }
 
 #[test]
+fn opensc_wraps_and_unwraps_keys_of_the_card_through_this_module() {
+    if !installed("pkcs11-tool", "opensc") {
+        return;
+    }
+    let (bench, _chip) = bench();
+    let script = r#"set -e; exec 2>&1
+        user="pkcs11-tool --module $CARDEA_MODULE --login --pin $PIN"
+        how="-m AES-CBC-PAD --iv 000102030405060708090a0b0c0d0e0f --id 61"
+        $user --keygen --key-type aes:32 --id 61 --label wrapping --usage-wrap
+        $user --keygen --key-type aes:16 --id 62 --label leaving --sensitive --extractable --usage-decrypt
+        $user --keygen --key-type aes:16 --id 63 --label staying --sensitive --usage-decrypt
+        $user --wrap $how --application-id 62 -o wrapped
+        ! $user --wrap $how --application-id 63 -o refused
+        $user --unwrap $how -i wrapped --key-type AES:16 --application-id 64 --usage-decrypt
+        printf 'sixteen bytes...' > text
+        $user --encrypt -m AES-ECB --id 62 -i text -o before
+        $user --encrypt -m AES-ECB --id 64 -i text -o after
+        cmp before after && echo the same key"#;
+    let mut shell = command(&bench, "sh");
+    shell.args(["-c", script]).env("PIN", PIN);
+    run(shell).succeeded().says("Key wrapped").says("CKR_KEY_UNEXTRACTABLE").says("Key unwrapped").says("the same key");
+}
+
+#[test]
 fn opensc_makes_objects_through_this_module_and_reads_them_with_its_own() {
     if !installed("pkcs11-tool", "opensc") || !installed("pkcs15-tool", "opensc") {
         return;
