@@ -22,7 +22,7 @@ pub enum Login {
         epoch: u64,
         /// How often the card had been used when the verification was done (see [`Login::is_followed_by`]).
         uses: u64,
-        /// The PIN, where the configuration has it kept for [`Standing`].
+        /// The PIN, where the configuration has it kept for [`crate::slot`] to restore the login with.
         pin: Option<Arc<Pin>>,
     },
     /// The security officer.
