@@ -394,6 +394,20 @@ pub trait CardApplication: Send {
     fn reset_retry_counter(&mut self, _: &mut Channel<'_>, _unblocking: &Pin, _new: &Pin) -> Result<(), CardError> {
         Err(CardError::NotSupported)
     }
+    /// Sets the resetting code, by which a user helps himself (OpenPGP card 4.3.1), proved by the officer's PIN; without
+    /// a code there is none from then on.
+    fn set_resetting_code(
+        &mut self,
+        _: &mut Channel<'_>,
+        _officer: &Pin,
+        _code: Option<&Pin>,
+    ) -> Result<(), CardError> {
+        Err(CardError::NotSupported)
+    }
+    /// Sets a new user PIN and its counter, proved by the resetting code.
+    fn reset_by_code(&mut self, _: &mut Channel<'_>, _code: &Pin, _new: &Pin) -> Result<(), CardError> {
+        Err(CardError::NotSupported)
+    }
     /// The command that the reader's PIN pad completes for `purpose`, without any I/O; `NotSupported` where the card has
     /// none, or none that a pad could complete.
     fn pin_command(&self, _purpose: PinUse<'_>) -> Result<PinCommand, CardError> {

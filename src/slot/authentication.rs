@@ -140,6 +140,31 @@ impl Slot {
         })
     }
 
+    /// Sets the card's resetting code, or ends it, by the security officer who is logged in with a PIN. Cryptoki has no
+    /// function for it.
+    pub fn set_resetting_code(&self, generation: u64, code: Option<&Pin>) -> Result<(), Error> {
+        let now = self.epoch();
+        let officer = self.with_state(generation, |state| match (state.role(now), &state.login) {
+            (Some(Role::SecurityOfficer), Login::SecurityOfficer { pin, .. }) => pin.clone(),
+            _ => None,
+        })?;
+        let officer = officer.ok_or(Error::UserNotLoggedIn)?;
+        self.with_card(generation, |access| {
+            let set = access.certainly(|application, channel| application.set_resetting_code(channel, &officer, code));
+            Ok(set?)
+        })
+    }
+
+    /// Sets the user's PIN by the resetting code: nobody needs to be logged in, and nobody is afterwards.
+    pub fn reset_pin_by_code(&self, generation: u64, code: &Pin, new: &Pin) -> Result<(), Error> {
+        self.judge_length(generation, Role::User, new)?;
+        self.with_card(generation, |access| {
+            access.certainly(|application, channel| application.reset_by_code(channel, code, new))?;
+            self.guard.lock().forget(Role::User);
+            self.with_state(generation, |state| state.user.succeeded())
+        })
+    }
+
     /// C_InitPIN: sets the user's PIN by the security officer's.
     pub fn init_pin(&self, generation: u64, new: &Pin) -> Result<(), Error> {
         self.judge_path(generation)?;

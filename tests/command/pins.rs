@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use cardea_harness::openpgp::PW3;
 use cardea_harness::provision::{PIN, PUK};
 use cardea_harness::reader::PinPad;
 
@@ -40,6 +41,34 @@ fn a_pin_is_changed_and_unblocked() {
     station.with_pins(&[PUK, "87654321"], &["pin", "change", "--officer"]).succeeded();
     assert_eq!(code(&station.with_pins(&[PUK, "333333"], &["pin", "unblock"])), 8);
     station.with_pins(&["87654321", "333333"], &["pin", "unblock"]).succeeded();
+}
+
+#[test]
+fn the_user_of_an_openpgp_card_helps_himself_with_the_resetting_code() {
+    let station = Station::new(Card::OpenPgp);
+    let by_code = ["pin", "unblock", "--resetting-code"];
+    // There is none at first, and whoever has no PW3 sets none.
+    assert_eq!(code(&station.with_pins(&["11223344", "654321"], &by_code)), 9);
+    assert_eq!(code(&station.with_pins(&["87654321", "11223344"], &["pin", "resetting-code"])), 8);
+    station.with_pins(&[PW3, "1122"], &["pin", "resetting-code"]).failed();
+    station.with_pins(&[PW3, "11223344"], &["pin", "resetting-code"]).succeeded();
+    for wrong in ["000001", "000002", "000003"] {
+        station.with_pins(&[wrong, "111111"], &["pin", "change"]).failed();
+    }
+    assert_eq!(station.json(&["pin", "tries"])["pin"]["blocked"], true);
+    assert_eq!(code(&station.with_pins(&["44332211", "654321"], &by_code)), 8);
+    station.with_pins(&["11223344", "654321"], &by_code).succeeded();
+    station.with_pins(&["654321", "765432"], &["pin", "change"]).succeeded();
+    station.with_pins(&[PW3], &["pin", "resetting-code", "--remove"]).succeeded();
+    assert_eq!(code(&station.with_pins(&["11223344", "654321"], &by_code)), 9);
+    assert_eq!(station.pin_tries(), 3);
+}
+
+#[test]
+fn a_card_without_a_resetting_code_says_so() {
+    let station = Station::new(Card::Elliptic);
+    station.with_pins(&["11223344", "654321"], &["pin", "unblock", "--resetting-code"]).failed();
+    assert_eq!((tries(&station), station.pin_tries()), (3, 3));
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! `cardea pin`: tries left, change, unblock.
+//! `cardea pin`: tries left, change, unblock, the resetting code.
 
 use cardea_pkcs11::card::Role;
+use cardea_pkcs11::error::Error;
 use serde::Serialize;
 
 use crate::arguments::Arguments as Common;
@@ -33,6 +34,19 @@ pub(crate) enum Arguments {
     Unblock {
         #[command(flatten)]
         token: TokenChoice,
+        /// Prove the resetting code of an OpenPGP card instead
+        #[arg(long)]
+        resetting_code: bool,
+        #[command(flatten)]
+        pin: PinSource,
+    },
+    /// Set the resetting code of an OpenPGP card, by which its user can unblock the PIN
+    ResettingCode {
+        #[command(flatten)]
+        token: TokenChoice,
+        /// Have none from now on
+        #[arg(long)]
+        remove: bool,
         #[command(flatten)]
         pin: PinSource,
     },
@@ -53,7 +67,13 @@ pub(crate) fn run(arguments: &Arguments, common: &Common, output: &Output) -> Re
         Arguments::Change { token, officer, pin } => {
             change(&token.token(&cards)?, *officer, PinEntry::new(pin)?, output)
         }
-        Arguments::Unblock { token, pin } => unblock(&token.token(&cards)?, PinEntry::new(pin)?, output),
+        Arguments::Unblock { token, resetting_code: true, pin } => {
+            unblock_by_code(&token.token(&cards)?, PinEntry::new(pin)?, output)
+        }
+        Arguments::Unblock { token, pin, .. } => unblock(&token.token(&cards)?, PinEntry::new(pin)?, output),
+        Arguments::ResettingCode { token, remove, pin } => {
+            set_resetting_code(&token.token(&cards)?, *remove, PinEntry::new(pin)?, output)
+        }
     }
 }
 
@@ -107,6 +127,32 @@ fn unblock(token: &Token<'_>, mut entry: PinEntry, output: &Output) -> Result<()
     };
     session.init_pin(new).map_err(|error| refused(token, error, true, name))?;
     done(output, "PIN")
+}
+
+fn unblock_by_code(token: &Token<'_>, mut entry: PinEntry, output: &Output) -> Result<(), Failure> {
+    let name = "resetting code";
+    let _session = token.session(true)?;
+    let code = entry.ask(&format!("{name} of {}", token.info().label))?;
+    let new = entry.ask_new("new PIN")?;
+    let generation = token.slot().present().map_err(|error| token.explain(error))?;
+    token.slot().reset_pin_by_code(generation, &code, &new).map_err(|error| match error {
+        Error::PinIncorrect => Failure::new(Exit::PinWrong, format!("the {name} was refused")),
+        Error::PinLocked => Failure::new(Exit::PinBlocked, format!("there is no {name}, or it is blocked"))
+            .advise("`cardea pin unblock` sets a new PIN with the security officer's"),
+        other => token.explain(other),
+    })?;
+    done(output, "PIN")
+}
+
+fn set_resetting_code(token: &Token<'_>, remove: bool, mut entry: PinEntry, output: &Output) -> Result<(), Failure> {
+    let name = "security officer's PIN";
+    let session = token.session(true)?;
+    let officer = entry.ask(&format!("{name} of {}", token.info().label))?;
+    entry.prove(token, &session, SECURITY_OFFICER, Some(&officer), name)?;
+    let code = if remove { None } else { Some(entry.ask_new("new resetting code")?) };
+    let generation = token.slot().present().map_err(|error| token.explain(error))?;
+    token.slot().set_resetting_code(generation, code.as_ref()).map_err(|error| token.explain(error))?;
+    done(output, "resetting code")
 }
 
 fn done(output: &Output, name: &str) -> Result<(), Failure> {

@@ -32,8 +32,9 @@ const MALFORMED: CardError = CardError::Malformed { what: "KDF data object" };
 /// Whose salt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Salted {
-    /// PW1 and, in its default, the resetting code.
     Pw1,
+    /// The resetting code; PW1's where the object has one salt only.
+    ResettingCode,
     /// PW3; PW1's where the object has one salt only.
     Pw3,
 }
@@ -50,6 +51,7 @@ pub(super) struct Derivation {
     hash: Hash,
     count: u32,
     pw1_salt: Vec<u8>,
+    resetting_salt: Vec<u8>,
     pw3_salt: Vec<u8>,
 }
 
@@ -87,17 +89,19 @@ impl Derivation {
         let count = find(0x83)?.and_then(|count| count.try_into().ok()).map(u32::from_be_bytes).ok_or(MALFORMED)?;
         let salt = |salt: &[u8]| if salt.len() <= LONGEST_SALT { Ok(salt.to_vec()) } else { Err(MALFORMED) };
         let pw1_salt = salt(find(0x84)?.ok_or(MALFORMED)?)?;
+        let resetting_salt = find(0x85)?.map_or_else(|| Ok(pw1_salt.clone()), salt)?;
         let pw3_salt = find(0x86)?.map_or_else(|| Ok(pw1_salt.clone()), salt)?;
         if count > MOST_BYTES {
             return Err(MALFORMED);
         }
-        Ok(Some(Self { hash, count, pw1_salt, pw3_salt }))
+        Ok(Some(Self { hash, count, pw1_salt, resetting_salt, pw3_salt }))
     }
 
     /// What the card takes in place of `pin`.
     pub(super) fn derive(&self, salted: Salted, pin: &Pin) -> Result<SecretBytes, CardError> {
         let salt = match salted {
             Salted::Pw1 => &self.pw1_salt,
+            Salted::ResettingCode => &self.resetting_salt,
             Salted::Pw3 => &self.pw3_salt,
         };
         let count = usize::try_from(self.count).map_err(|_| MALFORMED)?;

@@ -28,7 +28,7 @@ mod store;
 
 use cardea_apdu::{Atr, StatusWord};
 
-use super::command::{data_object, security, selection, verification};
+use super::command::{INS_VERIFY, data_object, security, selection, verification};
 use super::key::{KeyKind, PublicKey};
 use super::new_key::{NewKey, PrivateValue, Storage, StoreAbilities};
 use super::new_object::{Change, NewCertificate};
@@ -115,7 +115,11 @@ impl OpenPgp {
         if matches!(result, Ok(()) | Err(CardError::Channel(_))) && !self.verified.contains(&reference) {
             self.verified.push(reference);
         }
-        result
+        let tries: fn(&password::Status) -> u8 = match reference {
+            password::PW3 => |status| status.tries(Role::SecurityOfficer),
+            _ => |status| status.tries(Role::User),
+        };
+        result.map_err(|error| password::counted(channel, tries, error))
     }
 
     /// Whether the login is also for signatures: there is a key for them, which does not want the PIN each time.
@@ -230,6 +234,28 @@ impl CardApplication for OpenPgp {
         }
     }
 
+    fn set_resetting_code(
+        &mut self,
+        channel: &mut Channel<'_>,
+        officer: &Pin,
+        code: Option<&Pin>,
+    ) -> Result<(), CardError> {
+        let derivation = self.derivation(channel)?;
+        match password::set_resetting_code(channel, derivation.as_ref(), code) {
+            Err(CardError::SecurityStatus) => {
+                self.verify_one(channel, derivation.as_ref(), password::PW3, officer)?;
+                password::set_resetting_code(channel, derivation.as_ref(), code)
+            }
+            result => result,
+        }
+    }
+
+    fn reset_by_code(&mut self, channel: &mut Channel<'_>, code: &Pin, new: &Pin) -> Result<(), CardError> {
+        let derivation = self.derivation(channel)?;
+        let reset = password::reset_by_code(channel, derivation.as_ref(), code, new);
+        reset.map_err(|error| password::counted(channel, |status| status.resetting_tries, error))
+    }
+
     /// Whether PINs are derived from what is typed. An entry leaves passwords verified that nobody told of.
     fn prepare_pin_pad(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
         self.takes_typed = false;
@@ -255,7 +281,8 @@ impl CardApplication for OpenPgp {
     }
 
     fn pin_refusal(&self, instruction: u8, status: StatusWord) -> CardError {
-        password::blocked(super::command::meaning(instruction, status))
+        let meaning = super::command::meaning(instruction, status);
+        if instruction == INS_VERIFY { password::refused(meaning) } else { meaning }
     }
 
     /// VERIFY with P1 = FF from version 3.1 on. Earlier cards forget by selection at best, and nobody can be sure.

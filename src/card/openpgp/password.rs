@@ -5,7 +5,7 @@
 
 use super::kdf::{Derivation, Salted};
 use super::key_reference::Key;
-use crate::card::command::data_object::get_data_by_number;
+use crate::card::command::data_object::{get_data_by_number, put_data_by_number};
 use crate::card::command::{INS_RESET_RETRY_COUNTER, INS_VERIFY, verification};
 use crate::card::{CardError, PinDescription, Role};
 use crate::channel::Channel;
@@ -21,6 +21,10 @@ pub(super) const PW3: u8 = 0x83;
 
 /// DO C4.
 const PW_STATUS: u16 = 0xC4;
+/// DO D3.
+const RESETTING_CODE: u16 = 0xD3;
+/// Shortest resetting code.
+const RESETTING_CODE_MIN: usize = 8;
 /// Shortest PW1.
 const PW1_MIN: usize = 6;
 /// Shortest PW3.
@@ -45,13 +49,15 @@ pub(super) struct Status {
     pw1_max: u8,
     pw3_max: u8,
     pw1_tries: u8,
+    /// Of the resetting code; 0 also where there is none.
+    pub(super) resetting_tries: u8,
     pw3_tries: u8,
 }
 
 impl Status {
     /// Reads content of DO C4.
     pub(super) fn parse(content: &[u8]) -> Result<Self, CardError> {
-        let [several, pw1_max, _, pw3_max, pw1_tries, _, pw3_tries, ..] = content else {
+        let [several, pw1_max, _, pw3_max, pw1_tries, resetting_tries, pw3_tries, ..] = content else {
             return Err(CardError::Malformed { what: "PW status bytes" });
         };
         Ok(Self {
@@ -59,6 +65,7 @@ impl Status {
             pw1_max: *pw1_max,
             pw3_max: *pw3_max,
             pw1_tries: *pw1_tries,
+            resetting_tries: *resetting_tries,
             pw3_tries: *pw3_tries,
         })
     }
@@ -135,7 +142,7 @@ pub(super) fn verify(
     reference: u8,
     pin: &Pin,
 ) -> Result<(), CardError> {
-    verification::verify(channel, reference, sent(derivation, salted(reference), pin)?).map_err(blocked)
+    verification::verify(channel, reference, sent(derivation, salted(reference), pin)?).map_err(refused)
 }
 
 /// CHANGE REFERENCE DATA of 81 or 83.
@@ -154,7 +161,7 @@ pub(super) fn change(
         return Err(CardError::PinLength);
     }
     let (old, new) = (sent(derivation, salted(reference), old)?, sent(derivation, salted(reference), new)?);
-    verification::change_reference_data(channel, reference, &old, &new).map_err(blocked)
+    verification::change_reference_data(channel, reference, &old, &new).map_err(refused)
 }
 
 /// RESET RETRY COUNTER of PW1 after PW3 was verified.
@@ -164,6 +171,34 @@ pub(super) fn reset(channel: &mut Channel<'_>, derivation: Option<&Derivation>, 
     }
     let new = sent(derivation, Salted::Pw1, new)?;
     verification::reset_retry_counter_after_verification(channel, PW1_SIGN, new)
+}
+
+/// PUT DATA of the resetting code after PW3 was verified; an empty one ends it.
+pub(super) fn set_resetting_code(
+    channel: &mut Channel<'_>,
+    derivation: Option<&Derivation>,
+    code: Option<&Pin>,
+) -> Result<(), CardError> {
+    let content = match code {
+        Some(code) if code.len() < RESETTING_CODE_MIN => return Err(CardError::PinLength),
+        Some(code) => sent(derivation, Salted::ResettingCode, code)?,
+        None => Vec::new().into(),
+    };
+    put_data_by_number(channel, RESETTING_CODE, content)
+}
+
+/// RESET RETRY COUNTER of PW1 by the resetting code.
+pub(super) fn reset_by_code(
+    channel: &mut Channel<'_>,
+    derivation: Option<&Derivation>,
+    code: &Pin,
+    new: &Pin,
+) -> Result<(), CardError> {
+    if new.len() < PW1_MIN || code.len() < RESETTING_CODE_MIN {
+        return Err(CardError::PinLength);
+    }
+    let (code, new) = (sent(derivation, Salted::ResettingCode, code)?, sent(derivation, Salted::Pw1, new)?);
+    verification::reset_retry_counter(channel, PW1_SIGN, &code, &new).map_err(refused)
 }
 
 /// What is sent of a PIN: itself, or what the card's KDF makes of it.
@@ -177,8 +212,23 @@ fn sent(derivation: Option<&Derivation>, salted: Salted, pin: &Pin) -> Result<Se
     }
 }
 
+/// A refused password: cards of version 2 and Gnuk say 6982 where others count (OpenPGP card 7.2.2 has both).
+pub(super) fn refused(error: CardError) -> CardError {
+    match error {
+        CardError::SecurityStatus => CardError::PinIncorrect { retries: None },
+        error => blocked(error),
+    }
+}
+
+/// The same with the tries that are left, where only the status bytes tell them.
+pub(super) fn counted(channel: &mut Channel<'_>, left: fn(&Status) -> u8, error: CardError) -> CardError {
+    let CardError::PinIncorrect { retries: None } = error else { return error };
+    let retries = Status::read(channel).ok().map(|status| left(&status));
+    blocked(CardError::PinIncorrect { retries })
+}
+
 /// No try left is a blocked password, which some cards (opcard, Gnuk) say as 63C0.
-pub(super) fn blocked(error: CardError) -> CardError {
+fn blocked(error: CardError) -> CardError {
     match error {
         CardError::PinIncorrect { retries: Some(0) } => CardError::PinBlocked,
         error => error,

@@ -172,3 +172,54 @@ fn an_old_card_owes_a_reset_after_a_logout() {
     // This card forgets by selection, which is tried all the same.
     assert_eq!(bench.another(&[0x00, 0x20, 0x00, 0x82]), [0x63, 0xC3]);
 }
+
+#[test]
+fn the_resetting_code_resets_pw1_as_it_is_and_derived() {
+    for object in [None, Some(kdf(100_000, true)), Some(kdf(100_000, false))] {
+        let mut bench = match &object {
+            Some(object) => with_kdf(object),
+            None => Bench::with(OpenPgpOptions::default(), &OpenPgpLayout::modern()),
+        };
+        let set = |bench: &mut Bench, code: Option<&str>| {
+            let code = code.map(pin);
+            bench.run(|application, channel| application.set_resetting_code(channel, &pin(PW3), code.as_ref()))
+        };
+        let reset = |bench: &mut Bench, code: &str, new: &str| {
+            bench.run(|application, channel| application.reset_by_code(channel, &pin(code), &pin(new)))
+        };
+        assert_eq!(reset(&mut bench, "11223344", "24682468"), Err(CardError::PinBlocked), "there is none");
+        assert_eq!(set(&mut bench, Some("1122334")), Err(CardError::PinLength));
+        set(&mut bench, Some("11223344")).unwrap();
+        assert_eq!(bench.tries(), [3, 3, 3]);
+        if let Some(object) = &object {
+            // The salts follow 81 (3 bytes), 82 (3 bytes) and 83 (6 bytes): 84, 85 and 86, each 10 bytes.
+            let salt = if object.len() > 100 { &object[24..32] } else { &object[14..22] };
+            let put = bench.link.commands.iter().rfind(|command| command[1..4] == [0xDA, 0x00, 0xD3]).unwrap();
+            assert!(put.ends_with(&s2k(salt, "11223344", 100_000)), "{put:02X?}");
+        }
+        for _ in 0..3 {
+            let _ = bench.verify(Role::User, "000000");
+        }
+        assert_eq!(reset(&mut bench, "44332211", "24682468"), Err(CardError::PinIncorrect { retries: Some(2) }));
+        reset(&mut bench, "11223344", "24682468").unwrap();
+        bench.verify(Role::User, "24682468").unwrap();
+        set(&mut bench, None).unwrap();
+        assert_eq!(reset(&mut bench, "11223344", PW1), Err(CardError::PinBlocked));
+        bench.verify(Role::User, "24682468").unwrap();
+    }
+}
+
+#[test]
+fn a_card_that_says_6982_of_a_wrong_pin_is_asked_for_the_tries() {
+    let mut bench = Bench::standard();
+    for reference in [0x82, 0x83] {
+        bench.link.answers.push(([0x00, 0x20, 0x00, reference], vec![0x69, 0x82]));
+    }
+    let status = |tries: u8| [&[0x00, 0x7F, 0x7F, 0x7F, tries, 0x00, tries][..], &[0x90, 0x00]].concat();
+    for (tries, expected) in [(2, CardError::PinIncorrect { retries: Some(2) }), (0, CardError::PinBlocked)] {
+        bench.link.answers.retain(|(header, _)| header[1] != 0xCA);
+        bench.link.answers.push(([0x00, 0xCA, 0x00, 0xC4], status(tries)));
+        assert_eq!(bench.verify(Role::User, "654321"), Err(expected));
+        assert_eq!(bench.verify(Role::SecurityOfficer, "87654321"), Err(expected));
+    }
+}
