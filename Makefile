@@ -85,6 +85,12 @@ bench: ## Card commands and milliseconds, beside OpenSC's
 		boundary::readers::sixteen -- --nocapture
 	$(CARGO) bench --locked --quiet --package cardea --bench sessions
 
+.PHONY: races
+races: setup ## Calls that race over the real pcscd, 10,000 rounds of each; and 100,000 orders of threads
+	$(CARGO) build --locked --release --package cardea
+	ROUNDS=10000 CARDEA_MODULE=$(MODULE) $(CARGO) test --locked --package cardea --test cardea boundary::closing
+	SCHEDULES=2000 $(CARGO) test --locked --package cardea --features schedules --test schedules
+
 .PHONY: hardware-test
 ifdef VIRTUAL
 hardware-test: ## Physical tokens (ALLOW=tokens.toml), or USB readers in a virtual machine (VIRTUAL=1)

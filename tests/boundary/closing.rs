@@ -1,18 +1,23 @@
 //! Calls that race over the real pcscd: rounds of two threads that begin at one moment, with listed codes only, no hang,
 //! and no descriptor that stays.
 //!
-//! `ROUNDS` in the environment sets their number: `make test` runs a few hundred, `ROUNDS=10000` the full count.
+//! `ROUNDS` in the environment sets their number, which `make races` does: 10,000 of each. `make test` runs a few hundred, and
+//! fewer where each round connects anew or a card comes and goes.
 
 use std::ptr;
 use std::sync::Barrier;
 
+use cardea_harness::bench::Bench;
 use cardea_harness::provision::PIN;
+use cardea_harness::reader::VirtualReader;
 use cryptoki_sys::*;
 
 use super::cryptoki::plain;
 use super::desk::Desk;
-use super::process::rounds;
+use super::process::{rounds, rounds_of};
 
+/// Readers whose cards come and go at the same time, each in its thread: pcscd takes its time to notice.
+const READERS: usize = 16;
 /// Key 9A, which wants the PIN once.
 const AUTHENTICATION: u8 = 1;
 
@@ -151,7 +156,7 @@ cases! {
             [CKR_OK, CKR_CRYPTOKI_NOT_INITIALIZED, CKR_SESSION_CLOSED, CKR_SESSION_HANDLE_INVALID, CKR_USER_NOT_LOGGED_IN, CKR_KEY_HANDLE_INVALID];
         let mut before = 0;
         // A round connects, reads and logs in anew.
-        for round in 0..rounds().div_ceil(10) {
+        for round in 0..rounds_of(10) {
             let session = desk.logged_in();
             let key = desk.object(session, CKO_PRIVATE_KEY, AUTHENTICATION);
             let (signed, ended) =
@@ -166,45 +171,66 @@ cases! {
     }
 
     fn a_signature_or_a_close_that_meets_a_removal_ends_with_a_listed_code() {
-        let desk = Desk::elliptic();
+        let readers: Vec<_> = (0..READERS).map(|_| VirtualReader::with_card(Desk::card())).collect();
+        let named = readers.iter().enumerate().map(|(number, reader)| (format!("Reader {number:02}"), reader.clone()));
+        let desk = Desk::beside(Bench::start(named.collect()), readers[0].clone());
         desk.initialize();
-        let gone = [
-            CKR_OK, CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_SESSION_CLOSED, CKR_SESSION_HANDLE_INVALID,
-            CKR_USER_NOT_LOGGED_IN, CKR_KEY_HANDLE_INVALID,
-        ];
-        let slot = desk.slot();
-        let mut before = 0;
-        for round in 0..rounds().div_ceil(100) {
-            let removed = format!("round {round}");
-            let (session, other) = (open(&desk, slot), open(&desk, slot));
-            let rv = call!(desk.module, C_Login, session, CKU_USER, PIN.as_ptr().cast_mut(), PIN.len() as CK_ULONG);
-            one_of(rv, &[CKR_OK], "C_Login", round);
-            let key = desk.object(session, CKO_PRIVATE_KEY, AUTHENTICATION);
-            let ((signed, closed), _) = race(
-                || (sign(&desk, session, key), call!(desk.module, C_CloseSession, other)),
-                || {
-                    desk.reader.remove();
-                    CKR_OK
-                },
-            );
-            one_of(signed, &gone, "C_Sign", round);
-            one_of(closed, &[CKR_OK, CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_SESSION_HANDLE_INVALID], "C_CloseSession", round);
-            wait(&removed, || {
-                call!(desk.module, C_GetSessionInfo, session, &mut CK_SESSION_INFO::default()) == CKR_SESSION_HANDLE_INVALID
+        let (mut slots, mut count) = ([0; READERS], READERS as CK_ULONG);
+        ok!(desk.module, C_GetSlotList, CK_TRUE, slots.as_mut_ptr(), &raw mut count);
+        assert_eq!(count as usize, READERS);
+        let run = |rounds: usize| {
+            std::thread::scope(|scope| {
+                for (slot, reader) in slots.into_iter().zip(&readers) {
+                    let desk = &desk;
+                    scope.spawn(move || (0..rounds).for_each(|round| meet_a_removal(desk, slot, reader, round)));
+                }
             });
-            // A card that is back before pcscd has taken note stays unseen.
-            wait(&removed, || desk.bench().pcscd_log().matches("Card Removed").count() > round);
-            desk.reader.reinsert();
-            wait(&removed, || {
-                call!(desk.module, C_GetTokenInfo, slot, &mut CK_TOKEN_INFO::default()) == CKR_OK
-            });
-            if round == 0 {
-                before = descriptors();
-            }
-        }
-        ok!(desk.module, C_CloseAllSessions, slot);
+        };
+        run(1);
+        let before = descriptors();
+        run(rounds_of(100).div_ceil(READERS));
         assert!(descriptors() <= before, "{before}, {}", descriptors());
     }
+}
+
+/// A card that is pulled while one thread signs and closes, and is put back.
+fn meet_a_removal(desk: &Desk, slot: CK_SLOT_ID, reader: &VirtualReader, round: usize) {
+    let gone = [
+        CKR_OK,
+        CKR_DEVICE_ERROR,
+        CKR_DEVICE_REMOVED,
+        CKR_SESSION_CLOSED,
+        CKR_SESSION_HANDLE_INVALID,
+        CKR_USER_NOT_LOGGED_IN,
+        CKR_KEY_HANDLE_INVALID,
+    ];
+    let what = format!("round {round} in slot {slot}");
+    let (session, other) = (open(desk, slot), open(desk, slot));
+    let rv = call!(desk.module, C_Login, session, CKU_USER, PIN.as_ptr().cast_mut(), PIN.len() as CK_ULONG);
+    one_of(rv, &[CKR_OK], "C_Login", round);
+    let key = desk.object(session, CKO_PRIVATE_KEY, AUTHENTICATION);
+    let ((signed, closed), _) = race(
+        || (sign(desk, session, key), call!(desk.module, C_CloseSession, other)),
+        || {
+            reader.remove();
+            CKR_OK
+        },
+    );
+    one_of(signed, &gone, "C_Sign", round);
+    let listed = [CKR_OK, CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_SESSION_HANDLE_INVALID];
+    one_of(closed, &listed, "C_CloseSession", round);
+    wait(&what, || {
+        call!(desk.module, C_GetSessionInfo, session, &mut CK_SESSION_INFO::default()) == CKR_SESSION_HANDLE_INVALID
+    });
+    // A card that is back before pcscd has taken note stays unseen.
+    wait(&what, || {
+        let mut info = CK_SLOT_INFO::default();
+        ok!(desk.module, C_GetSlotInfo, slot, &raw mut info);
+        info.flags & CKF_TOKEN_PRESENT == 0
+    });
+    reader.reinsert();
+    wait(&what, || call!(desk.module, C_GetTokenInfo, slot, &mut CK_TOKEN_INFO::default()) == CKR_OK);
+    ok!(desk.module, C_CloseAllSessions, slot);
 }
 
 /// Waits for what pcscd notices in its own time.

@@ -20,7 +20,13 @@ const ROUNDS: usize = 300;
 
 /// How many rounds of a race to run.
 pub fn rounds() -> usize {
-    std::env::var("ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().expect("ROUNDS is a number"))
+    rounds_of(1)
+}
+
+/// The same for rounds that cost so many times as much, of which fewer are run unless a number was asked for.
+pub fn rounds_of(cost: usize) -> usize {
+    let asked = std::env::var("ROUNDS").ok().map(|rounds| rounds.parse().expect("ROUNDS is a number"));
+    asked.unwrap_or_else(|| ROUNDS.div_ceil(cost))
 }
 
 /// How long a case may take.
