@@ -76,7 +76,8 @@ fn manage(socket: &Path, station: &Station) -> usize {
     };
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut answers = &stream;
-    answers.write_all(b"state on\nhold release\n").unwrap();
+    // Off for good: a client that was too early for the server begins again by itself.
+    answers.write_all(b"state on\nhold off\nhold release\n").unwrap();
     let mut asked = 0;
     for line in BufReader::new(&stream).lines() {
         let line = line.unwrap_or_else(|error| panic!("{error}\n{}", logs(station)));
@@ -84,6 +85,8 @@ fn manage(socket: &Path, station: &Station) -> usize {
             let token = line.split('\'').nth(1).unwrap();
             answers.write_all(format!("password \"{token}\" {}\n", station.provisioned.pin).as_bytes()).unwrap();
             asked += 1;
+        } else if line.starts_with(">HOLD:") {
+            answers.write_all(b"hold release\n").unwrap();
         } else if line.starts_with(">STATE:") && line.contains(",CONNECTED,SUCCESS,") {
             answers.write_all(b"signal SIGTERM\n").unwrap();
             return asked;
