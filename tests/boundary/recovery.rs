@@ -161,7 +161,7 @@ fn reset(desk: &Desk) {
 }
 
 /// A command that finds the card without power is given again on another connection: pcscd may switch off a card that its
-/// last user leaves although somebody else has just connected (1.9.9, about once in a thousand such encounters).
+/// last user leaves although somebody else has just connected (1.9.9; seldom).
 fn select_another(desk: &Desk) {
     let select = [&[0x00, 0xA4, 0x04, 0x00, DUMMY_AID.len() as u8][..], &DUMMY_AID].concat();
     let deadline = Instant::now() + PATIENCE;
