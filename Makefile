@@ -34,6 +34,8 @@ TEST_PACKAGES += procps scdaemon
 # … and browsers, and Java.
 TEST_PACKAGES += firefox-esr chromium xvfb xdotool imagemagick default-jdk-headless curl git libengine-pkcs11-openssl
 TEST_PACKAGES += yubico-piv-tool openvpn iproute2
+# … and a VPN's tool for certificates, whose plugins are a package of their own.
+TEST_PACKAGES += strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins
 # A server that the next start of the machine would run is for containers only; without it ssh's tests say so.
 ifeq ($(wildcard /run/systemd/system),)
 TEST_PACKAGES += openssh-server

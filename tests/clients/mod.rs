@@ -20,6 +20,7 @@ pub mod program;
 mod python;
 mod sharing;
 pub mod station;
+mod strongswan;
 mod trace;
 mod web;
 mod writing;
