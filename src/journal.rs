@@ -169,9 +169,10 @@ impl Journal {
         let mut lines = read(&mut file)?;
         change(&mut lines);
         let text: String = lines.iter().map(Line::text).collect();
-        file.set_len(0)?;
+        // A process that dies in between leaves lines that were to go, at worst a damaged one, and loses none.
         file.rewind()?;
         file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)?;
         file.sync_data()
     }
 

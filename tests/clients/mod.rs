@@ -8,6 +8,7 @@ mod gnupg;
 pub mod golden;
 mod java;
 pub mod keys;
+mod killing;
 mod nss;
 mod openpgp;
 mod openssh;

@@ -1,5 +1,5 @@
-//! Writing to a MyEID card over the real pcscd: OpenSC's programs make, read and delete, and a process that is killed
-//! leaves no key of a session behind.
+//! Writing to a MyEID card over the real pcscd: OpenSC's programs make, read and delete, and no process sees or touches
+//! the session's key of another.
 
 use std::io::Write;
 use std::path::Path;
@@ -21,10 +21,6 @@ use super::program::{installed, run};
 use crate::module;
 
 const READER: &str = "Cardea Virtual Reader";
-/// Processes that are killed.
-const KILLED: u64 = 20;
-/// DER OBJECT IDENTIFIER of P-256.
-const P256: [u8; 10] = [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
 
 fn bench() -> (Bench, MyEidProbe) {
     let mut card = MyEidCard::new(MyEidOptions::default());
@@ -103,62 +99,6 @@ fn opensc_makes_objects_through_this_module_and_reads_them_with_its_own() {
         .says("Signature Verified Successfully")
         .says("PKCS#15 Card [fresh]")
         .says("Private EC Key [anew]");
-}
-
-/// Makes pairs for one session after the other until it is killed.
-fn make_pairs() {
-    let pkcs11 = Pkcs11::new(module::path()).unwrap();
-    pkcs11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
-    let slot = pkcs11.get_slots_with_token().unwrap()[0];
-    let keeper = pkcs11.open_rw_session(slot).unwrap();
-    keeper.login(UserType::User, Some(&AuthPin::new(PIN.into()))).unwrap();
-    loop {
-        let session = pkcs11.open_rw_session(slot).unwrap();
-        for _ in 0..3 {
-            let public = [Attribute::EcParams(P256.to_vec()), Attribute::Token(false)];
-            session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &[Attribute::Token(false)]).unwrap();
-        }
-        session.close().unwrap();
-    }
-}
-
-#[test]
-fn a_process_that_is_killed_leaves_no_key_longer_than_until_the_next_use() {
-    if is_child() {
-        return make_pairs();
-    }
-    if !installed("pkcs11-tool", "opensc") {
-        return;
-    }
-    let (bench, chip) = bench();
-    let lasting = chip.key_files();
-    let mut met = 0;
-    for round in 0..KILLED {
-        let mut child = command(&bench, std::env::current_exe().unwrap());
-        let name = "clients::writing::a_process_that_is_killed_leaves_no_key_longer_than_until_the_next_use";
-        child.args([name, "--exact", "--nocapture", "--test-threads=1"]).env("CARDEA_TEST_CHILD", "1");
-        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let begun = Instant::now();
-        while chip.volatile_files().is_empty() {
-            assert!(begun.elapsed() < Duration::from_secs(30), "no key was made");
-            assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
-            std::thread::yield_now();
-        }
-        // Another moment each time.
-        let moment = Instant::now() + Duration::from_micros(round * 1_700);
-        while Instant::now() < moment {
-            std::thread::yield_now();
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        met += usize::from(!chip.volatile_files().is_empty());
-        let mut next = command(&bench, "pkcs11-tool");
-        next.args([std::ffi::OsStr::new("--module"), module::path().as_os_str(), std::ffi::OsStr::new("-L")]);
-        run(next).succeeded();
-        assert!(chip.volatile_files().is_empty(), "round {round}: {:04X?}", chip.volatile_files());
-    }
-    assert_eq!(chip.key_files(), lasting);
-    println!("{met} of {KILLED} processes left keys that the next one deleted");
 }
 
 /// The function that runs in this process, where several may.
