@@ -5,9 +5,13 @@ use cryptoki_sys::*;
 use super::attribute::Attributes;
 use super::{Content, Object, key_generation_mechanism, key_type, storage};
 use crate::card::key::{KeyKind, PublicKey};
-use crate::card::{Authentication, PrivateKey};
+use crate::card::{Authentication, KeyPolicy, PrivateKey, Touch};
 use crate::mechanism::table::mechanisms_for_private;
 
+/// CKA_YUBICO_TOUCH_POLICY: 0 the card's own, 1 never, 2 always, 3 cached (ykcs11).
+pub(super) const TOUCH_POLICY: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED + 0x5955_4201;
+/// CKA_YUBICO_PIN_POLICY: 0 the card's own, 1 never, 2 once, 3 always (ykcs11).
+pub(super) const PIN_POLICY: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED + 0x5955_4202;
 /// Private components of an RSA key, none of which is ever shown.
 const RSA_SECRETS: [CK_ATTRIBUTE_TYPE; 6] =
     [CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT];
@@ -43,7 +47,24 @@ pub(super) fn object(token: &str, key: &PrivateKey) -> Object {
         .boolean(CKA_ALWAYS_AUTHENTICATE, key.authentication == Authentication::Always)
         .boolean(CKA_DECAPSULATE, false)
         .bytes(CKA_PUBLIC_KEY_INFO, &public);
+    let attributes = policies(attributes, key.policy);
     Object::new(numbers(attributes, key), Content::PrivateKey(key.clone()))
+}
+
+/// The rules that the card tells of its key; of others a key has no such attribute.
+fn policies(attributes: Attributes, policy: KeyPolicy) -> Attributes {
+    let attributes = match policy.touch {
+        None => attributes,
+        Some(Touch::Never) => attributes.ulong(TOUCH_POLICY, 1),
+        Some(Touch::Always) => attributes.ulong(TOUCH_POLICY, 2),
+        Some(Touch::Cached) => attributes.ulong(TOUCH_POLICY, 3),
+    };
+    match policy.pin {
+        None => attributes,
+        Some(Authentication::Never) => attributes.ulong(PIN_POLICY, 1),
+        Some(Authentication::Once) => attributes.ulong(PIN_POLICY, 2),
+        Some(Authentication::Always) => attributes.ulong(PIN_POLICY, 3),
+    }
 }
 
 fn numbers(attributes: Attributes, key: &PrivateKey) -> Attributes {

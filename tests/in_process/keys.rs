@@ -75,6 +75,11 @@ pub fn attribute(session: &Session, object: u64, attribute: CK_ATTRIBUTE_TYPE) -
     }
 }
 
+/// The same attribute of several objects.
+pub fn attribute_of_all(session: &Session, objects: &[u64], wanted: CK_ATTRIBUTE_TYPE) -> Vec<Vec<u8>> {
+    objects.iter().map(|object| attribute(session, *object, wanted)).collect()
+}
+
 /// C_SignInit and C_Sign.
 pub fn signature(session: &Session, mechanism: Mechanism, key: u64, data: &[u8]) -> Result<Vec<u8>, Error> {
     sign::init(session, mechanism, key)?;

@@ -40,7 +40,7 @@ pub(super) fn read(piv: &mut Piv, channel: &mut Channel<'_>) -> Result<Vec<CardO
     let history = data_object::read_if_present(channel, data_object::KEY_HISTORY.tag)?;
     let counts = history.as_deref().and_then(|content| KeyHistory::parse(content).ok());
     let mut certificates = retired_certificates(channel, counts)?;
-    let mut without = counts.filter(|_| piv.metadata == Some(true)).map_or(0, |counts| counts.off_card);
+    let mut without = counts.filter(|_| piv.metadata != Some(false)).map_or(0, |counts| counts.off_card);
     for key in PivKey::retired() {
         let stored = certificates.extract_if(.., |(found, _)| *found == key).next().map(|(_, stored)| stored);
         let (bare, before) = (stored.is_none(), objects.len());

@@ -13,16 +13,11 @@ use crate::error::Error;
 use crate::mechanism::PairType;
 use crate::mechanism::rsa::components::{Given as RsaNumbers, complete};
 use crate::object::attribute::Attributes;
-use crate::object::private_key;
+use crate::object::private_key::{self, PIN_POLICY, TOUCH_POLICY};
 use crate::object::rule::{Change, Form, Given, KEY, STORAGE, parse, rule};
 use crate::object::template::Template;
 use crate::object::{Content, Object};
 use crate::secret::{LockedBytes, SecretBytes, wipe_stack};
-
-/// CKA_YUBICO_TOUCH_POLICY: 0 the card's own, 1 never, 2 always, 3 cached (ykcs11).
-const TOUCH_POLICY: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED + 0x5955_4201;
-/// CKA_YUBICO_PIN_POLICY: 0 the card's own, 1 never, 2 once, 3 always (ykcs11).
-const PIN_POLICY: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED + 0x5955_4202;
 
 /// What holds for private keys of every type. Their usages are what the type can do, unless the template says otherwise.
 pub(in crate::object) const RULES: &[Rule] = &[

@@ -7,10 +7,13 @@
 //! - selection of two applications, by AID or right-truncated AID: PIV and a dummy one ([`DUMMY_AID`]);
 //! - key import for every key reference and in Yubico's format, metadata, serial number and version;
 //! - a retry counter in the answer to a wrong CHANGE REFERENCE DATA;
+//! - management keys of AES-128 and AES-192, keys that move or are deleted, attestations;
 //! - refusals where the application would crash or be lax: a number as large as the modulus, an algorithm that is not the key's.
 
+mod attestation;
 mod command_layer;
 mod key_material;
+mod management_key;
 mod metadata;
 
 use crate::card::{Atr, VirtualCard, historical_bytes};
@@ -31,10 +34,13 @@ pub struct PivOptions {
     /// Whether the card takes extended length APDUs and says so in its ATR. Otherwise: command chaining, 61XX, 6700 for extended ones.
     pub extended_length: bool,
     /// Whether the card knows Yubico's GET VERSION, GET SERIAL, GET METADATA, RESET, SET MANAGEMENT KEY, policies for
-    /// keys, the objects 5FFF00 to 5FFF0F, and from version 5.7 the deletion of keys (else 6D00).
+    /// keys, the objects 5FFF00 to 5FFF0F, and from version 5.7 the moving and deletion of keys (else 6D00).
     ///
     /// IMPORT KEY (INS FE) stays, as the card's own personalisation command.
     pub yubico_extensions: bool,
+    /// Whether the card has Yubico's attestation key F9 with its certificate 5FFF01, and attests the keys that were
+    /// generated on it (ATTEST, INS F9).
+    pub attestation: bool,
     /// Whether the key history object 5FC10C exists before it is written (SP 800-73-4 part 1 3.3.3).
     pub key_history: bool,
     /// Whether the discovery object 7E exists (SP 800-73-4 part 1 3.3.2).
@@ -62,6 +68,7 @@ impl Default for PivOptions {
         Self {
             extended_length: true,
             yubico_extensions: true,
+            attestation: false,
             key_history: true,
             discovery_object: true,
             reselect_keeps_login: false,

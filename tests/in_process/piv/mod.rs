@@ -3,6 +3,10 @@
 mod bench;
 mod certificates;
 mod data;
+mod initialization;
 mod keys;
 mod login;
+mod management_keys;
+mod moving;
 mod officer;
+mod policies;

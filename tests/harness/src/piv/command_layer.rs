@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::attestation::Attestation;
 use super::key_material::PrivateKey;
+use super::management_key::ManagementKeys;
 use super::metadata::{KeyOrigin, Metadata};
 use super::{PIV_AID, PivOptions};
 use crate::card::{Command, status};
@@ -16,6 +18,9 @@ const DISCOVERY_OBJECT: &[u8] = &[0x7E];
 
 /// The beginning of the tags of Yubico's own data objects.
 const YUBICO_OBJECTS: &[u8] = &[0x5F, 0xFF];
+
+/// The last byte of the tag of the attestation certificate.
+const ATTESTATION_OBJECT: u8 = 0x01;
 
 /// The longest content of a data object that a card with Yubico's extensions takes.
 const LONGEST_OBJECT: usize = 20_000;
@@ -39,6 +44,11 @@ pub(super) struct CommandLayer {
     own_objects: BTreeMap<u8, Vec<u8>>,
     /// References whose keys were deleted, though the application still has them.
     deleted: BTreeSet<u8>,
+    /// Where the application has the key of a reference, if that is not the reference itself: keys that were moved.
+    places: BTreeMap<u8, u8>,
+    management_keys: ManagementKeys,
+    /// The attestation key.
+    attests: Option<Attestation>,
 }
 
 impl firmware::CommandLayer for CommandLayer {
@@ -68,6 +78,7 @@ impl firmware::CommandLayer for CommandLayer {
             (0xDB, 0x3F, 0xFF) => self.put_data(application, command),
             (0x20 | 0x24 | 0x2C | 0x47 | 0xCB | 0xDB, _, _) => application.call(command),
             (0xFE, algorithm, reference) => self.import(application, command, algorithm, reference),
+            (0xF9, reference, 0x00) if self.attests.is_some() => self.attest(application, reference),
             (0xFD, 0x00, 0x00) if yubico => own(application, Answer::success(self.options.version.to_vec())),
             (0xF8, _, _) if yubico => own(application, Answer::success(self.serial.to_be_bytes().to_vec())),
             (0xF7, 0x00, reference) if yubico => self.get_metadata(application, reference),
@@ -81,16 +92,25 @@ impl firmware::CommandLayer for CommandLayer {
 
 impl CommandLayer {
     pub(super) fn new(options: &PivOptions, serial: u32, prepared: PreparedKey) -> Self {
+        let attests = options.attestation.then(Attestation::default);
         Self {
+            own_objects: attests.iter().map(|attests| (ATTESTATION_OBJECT, attests.object())).collect(),
+            attests,
             options: options.clone(),
             serial,
             prepared,
             metadata: Metadata::default(),
             puk_retries: PUK_RETRIES,
             key_history: None,
-            own_objects: BTreeMap::new(),
             deleted: BTreeSet::new(),
+            places: BTreeMap::new(),
+            management_keys: ManagementKeys::default(),
         }
+    }
+
+    /// Where the application has the key of a reference.
+    fn place(&self, reference: u8) -> u8 {
+        self.places.get(&reference).copied().unwrap_or(reference)
     }
 
     /// CHANGE REFERENCE DATA of the PIN: a wrong PIN is 63CX and ends the verified state (SP 800-73-4 part 2 3.2.2);
@@ -136,7 +156,7 @@ impl CommandLayer {
         let Some(policy) = self.policy(template) else {
             return own(application, Answer::status(status::INCORRECT_DATA));
         };
-        let answer = application.call(command)?;
+        let answer = application.call(&Command { p2: self.place(reference), ..command.clone() })?;
         if answer.is_success() {
             let algorithm = find(template, &[0x80]).and_then(|value| value.first().copied());
             self.metadata.remember(reference, algorithm.unwrap_or(0), KeyOrigin::Generated, policy, &answer.data);
@@ -171,7 +191,7 @@ impl CommandLayer {
         };
         self.prepared.put(key.material());
         let template = vec![0xAC, 0x03, 0x80, 0x01, algorithm];
-        let answer = application.call(&command(0x47, 0x00, reference, template));
+        let answer = application.call(&command(0x47, 0x00, self.place(reference), template));
         self.prepared.take();
         let answer = answer?;
         if !answer.is_success() {
@@ -182,7 +202,10 @@ impl CommandLayer {
         Some(Answer::success(Vec::new()))
     }
 
-    /// MOVE KEY, which deletes where P1 is FF. The application has neither: a deleted key stays there, unreachable.
+    /// MOVE KEY, which deletes where P1 is FF. The application has neither: a deleted key stays there, unreachable, and
+    /// a moved one stays where it was made, so that the rules of that reference go with it.
+    ///
+    /// The attestation key does not move, and the destination must be empty; what is answered then is this card's own.
     fn move_key(&mut self, application: &mut dyn Running, to: u8, from: u8) -> Option<Answer> {
         let probe = application.call(&command(0xDB, 0x3F, 0xFF, vec![0x5C, 0x03, 0x5F, 0xC1, 0x0C, 0x53, 0x00]))?;
         if !probe.is_success() {
@@ -193,9 +216,26 @@ impl CommandLayer {
                 self.deleted.insert(from);
                 status::SUCCESS
             }
-            0xFF => status::REFERENCED_DATA_NOT_FOUND,
+            0x9A | 0x9C..=0x9E | 0x82..=0x95 if to != from && self.metadata.key(to).is_some() => {
+                status::CONDITIONS_OF_USE_NOT_SATISFIED
+            }
+            0x9A | 0x9C..=0x9E | 0x82..=0x95 if from != 0xF9 && self.metadata.moved(from, to) => {
+                let (source, destination) = (self.place(from), self.place(to));
+                self.places.extend([(to, source), (from, destination)]);
+                self.deleted.insert(from);
+                self.deleted.remove(&to);
+                status::SUCCESS
+            }
+            0x9A | 0x9C..=0x9E | 0x82..=0x95 | 0xFF if from != 0xF9 => status::REFERENCED_DATA_NOT_FOUND,
             _ => status::INCORRECT_P1_P2,
         }))
+    }
+
+    /// ATTEST: the certificate that the attestation key makes for a key that was generated on the card.
+    fn attest(&mut self, application: &mut dyn Running, reference: u8) -> Option<Answer> {
+        let key = self.metadata.key(reference);
+        let attested = key.and_then(|key| self.attests.as_ref()?.certificate(reference, key));
+        own(application, attested.map_or(Answer::status(status::INCORRECT_DATA), Answer::success))
     }
 
     /// GENERAL AUTHENTICATE: an algorithm that is not the key's is 6A86, a number not below the modulus 6A80.
@@ -206,9 +246,15 @@ impl CommandLayer {
         algorithm: u8,
         reference: u8,
     ) -> Option<Answer> {
+        if reference == 0x9B
+            && let Some(answer) = self.management_keys.authenticate(application, command)
+        {
+            return answer;
+        }
         if self.deleted.contains(&reference) {
             return own(application, Answer::status(status::REFERENCED_DATA_NOT_FOUND));
         }
+        let command = &Command { p2: self.place(reference), ..command.clone() };
         let Some(key) = self.metadata.key(reference) else {
             return application.call(command);
         };
@@ -305,14 +351,17 @@ impl CommandLayer {
             self.metadata = Metadata::default();
             self.puk_retries = PUK_RETRIES;
             self.key_history = None;
-            self.own_objects.clear();
+            // The attestation key outlives a reset.
+            self.own_objects.retain(|number, _| *number == ATTESTATION_OBJECT);
             self.deleted.clear();
+            self.places.clear();
+            self.management_keys = ManagementKeys::default();
         }
         Some(answer)
     }
 
     fn set_management_key(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
-        let answer = application.call(command)?;
+        let answer = self.management_keys.set(application, command)?;
         if let (true, [algorithm, _, _, key @ ..]) = (answer.is_success(), command.data.as_slice()) {
             self.metadata.set_management_key(*algorithm, key);
         }
@@ -326,7 +375,8 @@ fn own(application: &mut dyn Running, answer: Answer) -> Option<Answer> {
     Some(answer)
 }
 
-fn command(instruction: u8, p1: u8, p2: u8, data: Vec<u8>) -> Command {
+/// A command to the application.
+pub(super) fn command(instruction: u8, p1: u8, p2: u8, data: Vec<u8>) -> Command {
     Command { class: 0, instruction, p1, p2, data, expected: 65536, extended: true }
 }
 

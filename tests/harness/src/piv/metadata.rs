@@ -15,11 +15,11 @@ pub(super) enum KeyOrigin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) algorithm: u8,
-    origin: KeyOrigin,
-    /// Policies for PIN and touch as they were asked for; 0 is the default.
+    pub(super) origin: KeyOrigin,
+    /// Policies for PIN (1 never, 2 once, 3 always) and touch (1 never, 2 always, 3 cached), which stay with the key.
     policy: [u8; 2],
     /// The inside of 7F49: 81 modulus and 82 exponent, or 86 point.
-    public: Vec<u8>,
+    pub(super) public: Vec<u8>,
 }
 
 impl Key {
@@ -56,6 +56,14 @@ impl Metadata {
     pub(super) fn remember(&mut self, reference: u8, algorithm: u8, origin: KeyOrigin, policy: [u8; 2], answer: &[u8]) {
         // 7F49 is the only two-byte tag here: seen from its second byte it is an object 49
         let public = answer.get(1..).and_then(|inner| find(inner, &[0x49])).unwrap_or_default().to_vec();
+        // 0 is the default of the reference.
+        let pin = match (policy[0], reference) {
+            (0, 0x9C) => 3,
+            (0, 0x9E) => 1,
+            (0, _) => 2,
+            (asked, _) => asked,
+        };
+        let policy = [pin, policy[1].max(1)];
         self.keys.insert(reference, Key { algorithm, origin, policy, public });
     }
 
@@ -66,6 +74,11 @@ impl Metadata {
     /// Whether there was a key, which is not known any more.
     pub(super) fn forget(&mut self, reference: u8) -> bool {
         self.keys.remove(&reference).is_some()
+    }
+
+    /// The key of one reference is the key of another; whether there was one.
+    pub(super) fn moved(&mut self, from: u8, to: u8) -> bool {
+        self.keys.remove(&from).map(|key| self.keys.insert(to, key)).is_some()
     }
 
     pub(super) fn set_management_key(&mut self, algorithm: u8, key: &[u8]) {
@@ -82,7 +95,7 @@ impl Metadata {
                 let default = u8::from(self.management_is_default);
                 Some(vec![0x01, 1, self.management_algorithm, 0x02, 2, 0x00, 0x01, 0x05, 1, default])
             }
-            _ => self.keys.get(&reference).map(|key| asymmetric(reference, key)),
+            _ => self.keys.get(&reference).map(asymmetric),
         }
     }
 }
@@ -91,15 +104,8 @@ fn reference_data(default: bool, total: u8, left: u8) -> Vec<u8> {
     vec![0x01, 1, 0xFF, 0x05, 1, u8::from(default), 0x06, 2, total, left]
 }
 
-fn asymmetric(reference: u8, key: &Key) -> Vec<u8> {
-    // PIN policy: 1 never, 2 once, 3 always; touch policy: 1 never
-    let pin = match (key.policy[0], reference) {
-        (0, 0x9C) => 3,
-        (0, 0x9E) => 1,
-        (0, _) => 2,
-        (asked, _) => asked,
-    };
-    let touch = key.policy[1].max(1);
+fn asymmetric(key: &Key) -> Vec<u8> {
+    let [pin, touch] = key.policy;
     let mut data = vec![0x01, 1, key.algorithm, 0x02, 2, pin, touch, 0x03, 1, key.origin as u8, 0x04];
     match key.public.len() {
         length @ 0..=0x7F => data.push(length as u8),
