@@ -1,8 +1,10 @@
-//! The journal: which objects this user's processes keep in the volatile memory of cards.
+//! The journal: which objects this user's processes keep in the volatile memory of cards, and which lasting keys they are
+//! about to make.
 //!
 //! One small file per user, a line per object, written before the command that creates it and struck out after the
-//! one that deletes it. It holds serial numbers and references, no secrets. A process that finds the line of
-//! one that is gone may delete what that one left on the card. Losing the journal loses nothing but that.
+//! one that deletes it, or that lists it where it is to last. It holds serial numbers and references, no secrets. A
+//! process that finds the line of one that is gone may delete what that one left on the card. Losing the journal loses
+//! nothing but that.
 //!
 //! The file is other people's input: a line that cannot be read is kept as it is when it may be a newer version's
 //! and dropped when it is damaged; a file that is not a regular file of this user's own is not used at all.
@@ -13,12 +15,14 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::card::KeyReference;
+use crate::card::{KeyReference, Storage};
 use crate::environment;
 use crate::sync::Mutex;
 
-/// First word of the lines that this version writes.
-const VERSION: &str = "1";
+/// First word of the lines of volatile objects.
+const VOLATILE: &str = "1";
+/// First word of the lines of lasting keys that are being made, of which earlier versions know nothing.
+const LASTING: &str = "2";
 /// Longest file in bytes that is read; a longer one is damaged.
 const LONGEST: u64 = 65_536;
 /// O_NOFOLLOW on Linux (the value of `asm-generic/fcntl.h`).
@@ -44,6 +48,7 @@ struct Owner {
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
+    storage: Storage,
     owner: Owner,
     reference: KeyReference,
     /// In hex, so that a card cannot put a line break into it.
@@ -81,13 +86,41 @@ impl Journal {
     /// Notes an object that is about to be created in a free place of a card that was reset so many times: whatever the
     /// journal says of that place is of the past.
     pub fn add(&self, serial: &str, reference: KeyReference, resets: u64) -> io::Result<()> {
-        let entry = self.entry(serial, reference);
+        let entry = self.entry(serial, reference, Storage::Volatile);
         let mut noted = self.noted.lock();
         noted.insert((entry.serial.clone(), reference), resets);
-        self.edit(|lines| {
-            lines.retain(|line| !line.is(|other| other.serial == entry.serial && other.reference == entry.reference));
-            lines.push(Line::Entry(entry));
+        self.edit(|lines| put(lines, entry))
+    }
+
+    /// Notes a lasting key that is about to be made in a free place.
+    pub fn begin(&self, serial: &str, reference: KeyReference) -> io::Result<()> {
+        let entry = self.entry(serial, reference, Storage::Token);
+        let mut noted = self.noted.lock();
+        noted.remove(&(entry.serial.clone(), reference));
+        self.edit(|lines| put(lines, entry))
+    }
+
+    /// Strikes out a lasting key that is listed or gone, unless another process that lives is making it.
+    pub fn finish(&self, serial: &str, reference: KeyReference) -> io::Result<()> {
+        let serial = hex::encode(serial);
+        self.strike(|entry, _| {
+            let it = entry.storage == Storage::Token && entry.serial == serial && entry.reference == reference;
+            it && (entry.owner == self.owner || !entry.owner.lives())
         })
+    }
+
+    /// Lasting keys on this card whose making broke off: asked where this process makes none, they are those of
+    /// processes that are gone and its own.
+    pub fn unfinished(&self, serial: &str) -> Vec<KeyReference> {
+        self.of_card(serial, |entry| {
+            entry.storage == Storage::Token && (entry.owner == self.owner || !entry.owner.lives())
+        })
+    }
+
+    /// Whether this process has begun a lasting key in this place and not finished it.
+    pub fn has_begun(&self, serial: &str, reference: KeyReference) -> bool {
+        let own = |entry: &Entry| entry.storage == Storage::Token && entry.owner == self.owner;
+        self.of_card(serial, own).contains(&reference)
     }
 
     /// Strikes out an object that was deleted when the card had been reset so many times; one that was made after a
@@ -95,7 +128,7 @@ impl Journal {
     pub fn remove(&self, serial: &str, reference: KeyReference, resets: u64) -> io::Result<()> {
         let serial = hex::encode(serial);
         self.strike(|entry, noted| {
-            let it = entry.serial == serial && entry.reference == reference;
+            let it = entry.storage == Storage::Volatile && entry.serial == serial && entry.reference == reference;
             it && if entry.owner == self.owner { noted.is_none_or(|at| at <= resets) } else { !entry.owner.lives() }
         })
     }
@@ -106,7 +139,7 @@ impl Journal {
         let serial = hex::encode(serial);
         self.strike(|entry, noted| {
             let mine = entry.owner == self.owner || noted.is_some() && entry.owner == self.owner.nobody();
-            entry.serial == serial && mine && noted.is_none_or(|at| at < resets)
+            entry.storage == Storage::Volatile && entry.serial == serial && mine && noted.is_none_or(|at| at < resets)
         })
     }
 
@@ -145,21 +178,26 @@ impl Journal {
         })
     }
 
-    /// Objects that processes which are gone left on this card.
+    /// Volatile objects that processes which are gone left on this card.
     pub fn orphans(&self, serial: &str) -> Vec<KeyReference> {
+        self.of_card(serial, |entry| {
+            entry.storage == Storage::Volatile && entry.owner != self.owner && !entry.owner.lives()
+        })
+    }
+
+    /// The places on this card for whose lines this holds.
+    fn of_card(&self, serial: &str, wanted: impl Fn(&Entry) -> bool) -> Vec<KeyReference> {
         let serial = hex::encode(serial);
         let read = self.open(false).and_then(|mut file| read(&mut file));
         let entries = read.unwrap_or_default().into_iter().filter_map(|line| match line {
-            Line::Entry(entry) if entry.serial == serial && entry.owner != self.owner && !entry.owner.lives() => {
-                Some(entry.reference)
-            }
+            Line::Entry(entry) if entry.serial == serial && wanted(&entry) => Some(entry.reference),
             _ => None,
         });
         entries.collect()
     }
 
-    fn entry(&self, serial: &str, reference: KeyReference) -> Entry {
-        Entry { owner: self.owner.clone(), reference, serial: hex::encode(serial) }
+    fn entry(&self, serial: &str, reference: KeyReference, storage: Storage) -> Entry {
+        Entry { storage, owner: self.owner.clone(), reference, serial: hex::encode(serial) }
     }
 
     /// Reads, changes and writes the file under a lock that other processes respect.
@@ -195,6 +233,12 @@ impl Journal {
     }
 }
 
+/// Puts a line in place of whatever the file says of its place.
+fn put(lines: &mut Vec<Line>, entry: Entry) {
+    lines.retain(|line| !line.is(|other| other.serial == entry.serial && other.reference == entry.reference));
+    lines.push(Line::Entry(entry));
+}
+
 fn read(file: &mut File) -> io::Result<Vec<Line>> {
     let mut bytes = Vec::new();
     file.take(LONGEST).read_to_end(&mut bytes)?;
@@ -206,20 +250,23 @@ impl Line {
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let version = words.next()?;
-        if version != VERSION {
-            return version.parse::<u32>().is_ok().then(|| Self::Foreign(text.to_owned()));
-        }
+        let storage = match version {
+            VOLATILE => Storage::Volatile,
+            LASTING => Storage::Token,
+            _ => return version.parse::<u32>().is_ok().then(|| Self::Foreign(text.to_owned())),
+        };
         let owner = Owner { process: words.next()?.parse().ok()?, started: words.next()?.parse().ok()? };
         let reference = KeyReference(u16::from_str_radix(words.next()?, 16).ok()?);
         let serial = words.next()?.to_owned();
         hex::decode(&serial).ok()?;
-        words.next().is_none().then_some(Self::Entry(Entry { owner, reference, serial }))
+        words.next().is_none().then_some(Self::Entry(Entry { storage, owner, reference, serial }))
     }
 
     fn text(&self) -> String {
         match self {
-            Self::Entry(Entry { owner, reference, serial }) => {
-                format!("{VERSION} {} {} {:04X} {serial}\n", owner.process, owner.started, reference.0)
+            Self::Entry(Entry { storage, owner, reference, serial }) => {
+                let version = if *storage == Storage::Token { LASTING } else { VOLATILE };
+                format!("{version} {} {} {:04X} {serial}\n", owner.process, owner.started, reference.0)
             }
             Self::Foreign(text) => format!("{text}\n"),
         }
@@ -364,6 +411,26 @@ mod tests {
     }
 
     #[test]
+    fn a_lasting_key_is_unfinished_until_it_is_listed() {
+        let (journal, path) = journal("unfinished");
+        let dead = of_another(&path);
+        dead.begin("0001", KEY).unwrap();
+        dead.add("0001", KeyReference(0x4D02), 1).unwrap();
+        assert_eq!((journal.unfinished("0001"), journal.orphans("0001")), (vec![KEY], vec![KeyReference(0x4D02)]));
+        assert_eq!(journal.unfinished("0002"), [], "another card");
+        dead.emptied("0001", 2).unwrap();
+        dead.remove("0001", KEY, 2).unwrap();
+        assert_eq!(dead.unfinished("0001"), [KEY], "no reset takes it, and no deletion of a volatile one");
+        assert!(dead.has_begun("0001", KEY) && !journal.has_begun("0001", KEY));
+        journal.begin("0001", KEY).unwrap();
+        dead.finish("0001", KEY).unwrap();
+        assert_eq!(journal.unfinished("0001"), [KEY], "the place is another's, who lives");
+        assert_eq!(dead.unfinished("0001"), [], "who is left alone");
+        journal.finish("0001", KEY).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "");
+    }
+
+    #[test]
     fn the_file_is_the_users_alone() {
         let (journal, path) = journal("mode");
         journal.add("0001", KEY, 1).unwrap();
@@ -376,12 +443,12 @@ mod tests {
         let (journal, path) = journal("damaged");
         assert_eq!(journal.orphans("0001"), []);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, "1 1 1 4D01 30303031\n1 1 1 4D0\n1 77 x\n\u{0}\u{1}\n2 newer words\n1 1 1 4D05 zz\n1 1 1 4D0")
+        fs::write(&path, "1 1 1 4D01 30303031\n1 1 1 4D0\n1 77 x\n\u{0}\u{1}\n3 newer words\n1 1 1 4D05 zz\n1 1 1 4D0")
             .unwrap();
         assert_eq!(journal.orphans("0001"), [KEY]);
         journal.add("0001", KeyReference(0x4D09), 1).unwrap();
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains("2 newer words\n"), "a newer version's line stays: {text}");
+        assert!(text.contains("3 newer words\n"), "a newer version's line stays: {text}");
         assert!(!text.contains("zz"), "a damaged line goes: {text}");
     }
 

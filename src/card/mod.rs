@@ -537,6 +537,11 @@ pub trait CardApplication: Send {
     fn delete_key(&mut self, _: &mut Channel<'_>, _: KeyReference, _: Storage) -> Result<(), CardError> {
         Err(CardError::NotSupported)
     }
+    /// Deletes a lasting key of which the making broke off before it was listed: `NotFound`, and nothing deleted, where
+    /// none is there or a list names it, which may be another program's.
+    fn delete_unlisted(&mut self, _: &mut Channel<'_>, _: KeyReference) -> Result<(), CardError> {
+        Err(CardError::NotSupported)
+    }
 
     /// Writes a certificate where none is: `Occupied` where another is in its place, `Memory` where it does not fit;
     /// the card is then as before.

@@ -123,6 +123,8 @@ pub struct StoreAbilities {
     pub volatile: bool,
     /// It deletes keys of its lasting memory.
     pub deletes_keys: bool,
+    /// A key that is made is there before it is listed: one whose making broke off is seen by nobody.
+    pub lists_keys: bool,
     /// It changes labels and identifiers of lasting keys and certificates, and labels of data objects.
     pub renames: bool,
     /// It takes certificates.

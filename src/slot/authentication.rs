@@ -25,7 +25,7 @@ impl Slot {
             self.remember_login(access, generation, (session, role), Some(pin))
         })?;
         // What the card refused to delete before; where it refuses again, the next sweep tries.
-        let _ = self.sweep(generation);
+        let _ = self.sweep(generation).and(self.sweep_unfinished(generation));
         Ok(())
     }
 

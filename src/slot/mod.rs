@@ -11,6 +11,7 @@ pub mod pin_pad;
 pub mod reader;
 pub mod security;
 mod standing;
+mod unfinished;
 mod volatile;
 mod write;
 

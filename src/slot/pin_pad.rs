@@ -53,7 +53,7 @@ impl Slot {
             Err(reason)
         })?;
         // What the card refused to delete before; where it refuses again, the next sweep tries.
-        let _ = self.sweep(generation);
+        let _ = self.sweep(generation).and(self.sweep_unfinished(generation));
         Ok(())
     }
 

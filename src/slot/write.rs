@@ -42,10 +42,15 @@ impl Slot {
     ) -> Result<Added, Error> {
         self.add(generation, |writer| {
             let reference = writer.run(&mut |application, channel| application.reserve(channel, new))?;
+            writer.slot.begin_lasting(generation, reference);
             let made = writer.run(&mut |application, channel| make(application, channel, reference));
-            if let Err(CardError::Channel(_)) = made {
-                // It may be there or not: nobody was told of it, and the next write takes it away.
-                let _ = writer.slot.with_state(generation, |state| state.torn.push(reference));
+            match made {
+                Ok(_) => writer.slot.finish_lasting(generation, reference),
+                Err(CardError::Channel(_)) => {
+                    // It may be there or not: nobody was told of it, and the next write takes it away.
+                    let _ = writer.slot.with_state(generation, |state| state.torn.push(reference));
+                }
+                Err(_) => writer.slot.take_away_unfinished(writer.access, generation),
             }
             made
         })
@@ -213,12 +218,19 @@ impl Writer<'_, '_, '_> {
         }
         let torn = self.slot.with_state(self.generation, |state| std::mem::take(&mut state.torn))?;
         for reference in torn {
-            let deleted =
-                self.run(&mut |application, channel| application.delete_key(channel, reference, Storage::Token));
-            if let Err(CardError::Channel(_) | CardError::SecurityStatus) = deleted {
-                self.slot.with_state(self.generation, |state| state.torn.push(reference))?;
+            let certainly_ours = self.slot.has_begun(self.generation, reference);
+            let deleted = self.run(&mut |application, channel| match certainly_ours {
+                true => application.delete_key(channel, reference, Storage::Token),
+                false => application.delete_unlisted(channel, reference),
+            });
+            match deleted {
+                Err(CardError::Channel(_) | CardError::SecurityStatus) => {
+                    self.slot.with_state(self.generation, |state| state.torn.push(reference))?;
+                }
+                _ => self.slot.finish_lasting(self.generation, reference),
             }
         }
+        self.slot.take_away_unfinished(self.access, self.generation);
         Ok(())
     }
 

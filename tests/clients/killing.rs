@@ -13,7 +13,7 @@ use cardea_harness::provision::Authority;
 use cardea_harness::reader::VirtualReader;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, ObjectClass};
+use cryptoki::object::{Attribute, KeyType, ObjectClass};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 
@@ -46,12 +46,31 @@ fn make_keys() {
     destroy_lasting(&keeper);
     println!("\n{READY}");
     assert!(std::io::stdin().read_line(&mut String::new()).unwrap() > 0);
-    loop {
+    // Half of them begin with lasting keys.
+    for turn in std::process::id().. {
         let session = pkcs11.open_rw_session(slot).unwrap();
-        make_pair(&session, false);
-        make_secret(&session, false);
+        let lasting = turn % 2 == 1;
+        make_pair(&session, lasting);
+        make_secret(&session, lasting);
+        bring(&session, lasting);
         session.close().unwrap();
+        if lasting {
+            destroy_lasting(&keeper);
+        }
     }
+}
+
+/// A private key with a value from outside.
+fn bring(session: &Session, lasting: bool) {
+    let wish = [
+        Attribute::Class(ObjectClass::PRIVATE_KEY),
+        Attribute::KeyType(KeyType::EC),
+        Attribute::EcParams(P256.to_vec()),
+        Attribute::Value(vec![0x11; 32]),
+        Attribute::Token(lasting),
+        Attribute::Label(LABEL.into()),
+    ];
+    session.create_object(&wish).unwrap();
 }
 
 fn make_pair(session: &Session, lasting: bool) {

@@ -1,17 +1,18 @@
 //! Keys in lasting memory, and the directory files that name them to every program.
 //!
 //! A key is made first and listed then; what fails on the way is taken back. It is deleted first and taken from the
-//! lists then: a torn deletion leaves a name without a key, never a key without a name.
+//! lists then: a torn deletion leaves a name without a key, never a key without a name. A torn making may leave one, of
+//! which the caller's journal knows.
 
 use super::content::rename;
-use super::file::KeyFile;
+use super::file::{KeyFile, Kind};
 use super::store;
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::new_object::Change;
 use crate::card::pkcs15::binary::update_binary;
 use crate::card::pkcs15::{
-    AccessFlags, Application, Common, Entry, KeyAlgorithm, KeyAttributes, KeyUsage, ObjectClass, ObjectValue, Path,
-    PrivateKeyEntry, PublicKeyEntry, SecretKeyAlgorithm, SecretKeyEntry, TokenInfo,
+    AccessFlags, Application, Common, Entry, Item, KeyAlgorithm, KeyAttributes, KeyUsage, ObjectClass, ObjectValue,
+    Path, PrivateKeyEntry, PublicKeyEntry, SecretKeyAlgorithm, SecretKeyEntry, TokenInfo,
 };
 use crate::card::secret_key::{SecretKey, SecretKind};
 use crate::card::{Authentication, CardError, KeyReference, PrivateKey};
@@ -94,6 +95,66 @@ impl Lists<'_> {
         };
         let named = self.remove(channel, file)?;
         if deleted || named { Ok(()) } else { Err(CardError::NotFound) }
+    }
+
+    /// Deletes a lasting key that no list names; `NotFound`, and nothing deleted, where it is gone or named. Where the
+    /// lists cannot be read whole, nothing is known and nothing deleted.
+    pub(super) fn delete_unlisted(
+        &mut self,
+        channel: &mut Channel<'_>,
+        KeyReference(file): KeyReference,
+    ) -> Result<(), CardError> {
+        let found = KeyFile::select(channel, file)?;
+        let own = match found.kind {
+            Some(Kind::Rsa | Kind::Curve) => ObjectClass::PrivateKeys,
+            Some(Kind::Des | Kind::Aes | Kind::GenericSecret) => ObjectClass::SecretKeys,
+            None => return Err(CardError::NotFound),
+        };
+        if found.is_session_object() || self.is_named(channel, file, own)? {
+            return Err(CardError::NotFound);
+        }
+        KeyFile::select(channel, file)?;
+        store::delete_selected(channel)
+    }
+
+    /// Whether a list of keys names this file, or may name it in a manner that is not understood. The list of its `own`
+    /// class has to be there.
+    fn is_named(&mut self, channel: &mut Channel<'_>, file: u16, own: ObjectClass) -> Result<bool, CardError> {
+        let incomplete = self.head.object_directory.items().iter().any(|item| item.entry.is_err());
+        if incomplete || self.head.file_for(own).is_none() {
+            return Err(CardError::Malformed { what: "EF.ODF" });
+        }
+        let privates = [ObjectClass::PrivateKeys];
+        let publics = [ObjectClass::PublicKeys, ObjectClass::TrustedPublicKeys];
+        let secrets = [ObjectClass::SecretKeys];
+        Ok(self.names::<PrivateKeyEntry>(channel, &privates, (file, own), |key| Some(&key.attributes.value))?
+            || self.names::<PublicKeyEntry>(channel, &publics, (file, own), |key| Some(&key.attributes.value))?
+            || self.names::<SecretKeyEntry>(channel, &secrets, (file, own), |key| key.value.as_ref())?)
+    }
+
+    fn names<T: Entry>(
+        &mut self,
+        channel: &mut Channel<'_>,
+        classes: &[ObjectClass],
+        (file, own): (u16, ObjectClass),
+        value: impl Fn(&T) -> Option<&ObjectValue>,
+    ) -> Result<bool, CardError> {
+        for listing in self.head.list::<T>(channel, self.application, classes)? {
+            let directory = match listing.content {
+                Ok(directory) => directory,
+                Err(CardError::NotFound) if listing.class != own => continue,
+                Err(CardError::NotFound) => return Err(CardError::Malformed { what: "EF.ODF" }),
+                Err(error) => return Err(error),
+            };
+            let names = |item: &Item<T>| match item.entry.as_ref().ok().and_then(Option::as_ref).and_then(&value) {
+                Some(ObjectValue::Path(path)) if path.identifier().is_some() => path.identifier() == Some(file),
+                _ => item.encoded.windows(2).any(|bytes| bytes == file.to_be_bytes()),
+            };
+            if directory.items().iter().any(names) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Takes a key from the lists, and its public half where no other key has the same identifier; whether it was in one.

@@ -455,6 +455,10 @@ impl CardApplication for MyEid {
         }
     }
 
+    fn delete_unlisted(&mut self, channel: &mut Channel<'_>, reference: KeyReference) -> Result<(), CardError> {
+        self.with_lists(channel, |lists, channel| lists.delete_unlisted(channel, reference))
+    }
+
     fn write_certificate(&mut self, channel: &mut Channel<'_>, new: &NewCertificate) -> Result<Certificate, CardError> {
         let id = identifier::of(&new.id, new.public.as_ref(), &new.der);
         let new = NewCertificate { id, ..new.clone() };

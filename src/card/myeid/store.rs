@@ -84,6 +84,7 @@ pub(super) fn abilities(capabilities: &Capabilities, volatile: bool) -> StoreAbi
         generates_secret: false,
         volatile,
         deletes_keys: true,
+        lists_keys: true,
         renames: true,
         certificates: true,
         data: true,

@@ -45,6 +45,7 @@ const WRITES: StoreAbilities = StoreAbilities {
     generates_secret: false,
     volatile: false,
     deletes_keys: true,
+    lists_keys: false,
     renames: true,
     certificates: true,
     data: true,

@@ -5,6 +5,7 @@ mod imports;
 mod initialization;
 mod key_pairs;
 mod objects;
+mod unfinished;
 mod wrapping;
 
 use std::path::PathBuf;
