@@ -53,9 +53,11 @@ fn der_with_bytes_after_it_or_missing_is_refused() {
 #[test]
 fn explicit_parameters_and_unknown_algorithms_are_unsupported() {
     assert_eq!(PublicKey::from_spki(&bytes(P256_EXPLICIT)), Err(KeyError::Unsupported));
-    // secp256k1 (1.3.132.0.10), then id-RSASSA-PSS and Ed448 as algorithms.
-    let k1 = format!("3056301006072a8648ce3d020106052b8104000a034200{}", &P256[P256.len() - 130..]);
-    assert_eq!(PublicKey::from_spki(&bytes(&k1)), Err(KeyError::Unsupported));
+    // secp192k1 (1.3.132.0.31), then id-RSASSA-PSS and Ed448 as algorithms. P-256's point is none of secp256k1's.
+    let named =
+        |curve: &str| format!("3056301006072a8648ce3d020106052b810400{curve}034200{}", &P256[P256.len() - 130..]);
+    assert_eq!(PublicKey::from_spki(&bytes(&named("1f"))), Err(KeyError::Unsupported));
+    assert_eq!(PublicKey::from_spki(&bytes(&named("0a"))), Err(KeyError::Malformed));
     assert_eq!(PublicKey::from_spki(&bytes(&ED25519.replace("2b6570", "2b6571"))), Err(KeyError::Unsupported));
     let pss = RSA_1024.replace("2a864886f70d010101", "2a864886f70d01010a");
     assert_eq!(PublicKey::from_spki(&bytes(&pss)), Err(KeyError::Unsupported));
