@@ -51,12 +51,11 @@ pub(super) fn finalize(reserved: Pointer<c_void>) -> Result<Arc<Library>> {
 
 /// C_GetInfo (5.4.3), with the version of the table it was called through.
 pub(super) fn info(_: &Library, cryptoki: CK_VERSION, info: Pointer<CK_INFO>) -> Result<()> {
-    Out::new(info)?.write(CK_INFO {
-        cryptokiVersion: cryptoki,
-        manufacturerID: padded("Cardea"),
-        flags: 0,
-        libraryDescription: padded("Cardea smartcard module"),
-        libraryVersion: LIBRARY_VERSION,
+    Out::new(info)?.fill(|info| {
+        info.cryptokiVersion = cryptoki;
+        info.manufacturerID = padded("Cardea");
+        info.libraryDescription = padded("Cardea smartcard module");
+        info.libraryVersion = LIBRARY_VERSION;
     });
     Ok(())
 }

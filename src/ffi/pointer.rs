@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::slice;
 
@@ -229,6 +230,25 @@ impl<T: Copy> Out<T> {
     pub(super) fn write(&self, value: T) {
         // SAFETY: not null, and by the caller's promise a writable T.
         unsafe { ptr::write_unaligned(self.0.0, value) };
+    }
+}
+
+/// Structures of numbers and bytes with room between them, for which all zeros are a value.
+pub(super) trait Spaced: Copy {}
+
+impl Spaced for CK_INFO {}
+impl Spaced for CK_SLOT_INFO {}
+impl Spaced for CK_TOKEN_INFO {}
+
+impl<T: Spaced> Out<T> {
+    /// Writes a structure that `fill` makes field by field: what is between the fields is zero, and nothing that this
+    /// process had in memory before.
+    pub(super) fn fill(&self, fill: impl FnOnce(&mut T)) {
+        let mut value = MaybeUninit::<T>::zeroed();
+        // SAFETY: all zeros are a value of these structures.
+        fill(unsafe { value.assume_init_mut() });
+        // SAFETY: not null, and by the caller's promise a writable T; bytes need no alignment.
+        unsafe { ptr::copy_nonoverlapping(value.as_ptr().cast::<u8>(), self.0.0.cast::<u8>(), size_of::<T>()) };
     }
 }
 

@@ -30,23 +30,22 @@ pub(super) fn slot_info(library: &Library, slot: CK_SLOT_ID, info: Pointer<CK_SL
         slot,
         || Out::new(info),
         |slot, out| {
-            out.write(slot_structure(&slot.info()?));
+            let info = slot.info()?;
+            out.fill(|place| slot_structure(&info, place));
             Ok(())
         },
     )
 }
 
-fn slot_structure(info: &SlotInfo) -> CK_SLOT_INFO {
+fn slot_structure(info: &SlotInfo, place: &mut CK_SLOT_INFO) {
     let flag = |set: bool, flag: CK_FLAGS| if set { flag } else { 0 };
-    CK_SLOT_INFO {
-        slotDescription: padded(&info.description),
-        manufacturerID: padded(&info.manufacturer),
-        flags: flag(info.token_present, CKF_TOKEN_PRESENT)
-            | flag(info.removable, CKF_REMOVABLE_DEVICE)
-            | flag(info.hardware, CKF_HW_SLOT),
-        hardwareVersion: version(info.hardware_version),
-        firmwareVersion: version(info.firmware_version),
-    }
+    place.slotDescription = padded(&info.description);
+    place.manufacturerID = padded(&info.manufacturer);
+    place.flags = flag(info.token_present, CKF_TOKEN_PRESENT)
+        | flag(info.removable, CKF_REMOVABLE_DEVICE)
+        | flag(info.hardware, CKF_HW_SLOT);
+    place.hardwareVersion = version(info.hardware_version);
+    place.firmwareVersion = version(info.firmware_version);
 }
 
 /// C_GetTokenInfo (5.5.3).
@@ -56,34 +55,33 @@ pub(super) fn token_info(library: &Library, slot: CK_SLOT_ID, info: Pointer<CK_T
         slot,
         || Out::new(info),
         |slot, out| {
-            out.write(token_structure(&slot.token_info()?));
+            let info = slot.token_info()?;
+            out.fill(|place| token_structure(&info, place));
             Ok(())
         },
     )
 }
 
 /// Sessions are limited by memory alone; memory on a card cannot be told by most cards; no card has a clock.
-fn token_structure(info: &TokenInfo) -> CK_TOKEN_INFO {
-    CK_TOKEN_INFO {
-        label: padded(&info.label),
-        manufacturerID: padded(&info.manufacturer),
-        model: padded(&info.model),
-        serialNumber: padded(&info.serial),
-        flags: ulong(info.flags),
-        ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
-        ulSessionCount: ulong(info.session_count),
-        ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,
-        ulRwSessionCount: ulong(info.rw_session_count),
-        ulMaxPinLen: ulong(info.max_pin),
-        ulMinPinLen: ulong(info.min_pin),
-        ulTotalPublicMemory: CK_UNAVAILABLE_INFORMATION,
-        ulFreePublicMemory: CK_UNAVAILABLE_INFORMATION,
-        ulTotalPrivateMemory: CK_UNAVAILABLE_INFORMATION,
-        ulFreePrivateMemory: CK_UNAVAILABLE_INFORMATION,
-        hardwareVersion: version(info.hardware),
-        firmwareVersion: version(info.firmware),
-        utcTime: padded(""),
-    }
+fn token_structure(info: &TokenInfo, place: &mut CK_TOKEN_INFO) {
+    place.label = padded(&info.label);
+    place.manufacturerID = padded(&info.manufacturer);
+    place.model = padded(&info.model);
+    place.serialNumber = padded(&info.serial);
+    place.flags = ulong(info.flags);
+    place.ulMaxSessionCount = CK_EFFECTIVELY_INFINITE;
+    place.ulSessionCount = ulong(info.session_count);
+    place.ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE;
+    place.ulRwSessionCount = ulong(info.rw_session_count);
+    place.ulMaxPinLen = ulong(info.max_pin);
+    place.ulMinPinLen = ulong(info.min_pin);
+    place.ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION;
+    place.ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION;
+    place.ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION;
+    place.ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION;
+    place.hardwareVersion = version(info.hardware);
+    place.firmwareVersion = version(info.firmware);
+    place.utcTime = padded("");
 }
 
 /// C_WaitForSlotEvent (5.5.4). C_Finalize in another thread ends the wait: CKR_CRYPTOKI_NOT_INITIALIZED.

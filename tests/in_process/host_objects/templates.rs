@@ -202,8 +202,8 @@ fn curves_are_named_or_refused() {
     let setting = Setting::elliptic();
     let session = setting.open();
     let with_curve = |parameters: &str| with(&ec(), &[(CKA_EC_PARAMS, &hex::decode(parameters).unwrap())]);
-    // secp256k1; a name; explicit parameters; nothing.
-    for named in ["06052b8104000a", "130b736f6d6577686572656c73"] {
+    // secp192k1; a name; explicit parameters; nothing.
+    for named in ["06052b8104001f", "130b736f6d6577686572656c73"] {
         assert_eq!(create(&session, &with_curve(named)), Err(Error::CurveNotSupported), "{named}");
     }
     for unnamed in ["3000", "", "0608"] {
