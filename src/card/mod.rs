@@ -408,6 +408,17 @@ pub trait CardApplication: Send {
     fn reset_by_code(&mut self, _: &mut Channel<'_>, _code: &Pin, _new: &Pin) -> Result<(), CardError> {
         Err(CardError::NotSupported)
     }
+    /// Sets how many tries the user's PIN and its unblocking reference data have, proved by the officer and the user, whose
+    /// PINs are then those that the card was made with (Yubico's SET PIN RETRIES). The user is judged after the officer.
+    fn set_tries(
+        &mut self,
+        _: &mut Channel<'_>,
+        _officer: &Pin,
+        _user: &Pin,
+        _tries: (u8, u8),
+    ) -> Result<(), CardError> {
+        Err(CardError::NotSupported)
+    }
     /// The command that the reader's PIN pad completes for `purpose`, without any I/O; `NotSupported` where the card has
     /// none, or none that a pad could complete.
     fn pin_command(&self, _purpose: PinUse<'_>) -> Result<PinCommand, CardError> {

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::secret::Pin;
 use crate::sync::Ordering;
 use crate::token::login::Login;
+use crate::token::pin::PinGuard;
 
 impl Slot {
     /// C_Login for the user or the security officer, in the session with this handle.
@@ -152,6 +153,31 @@ impl Slot {
         self.with_card(generation, |access| {
             let set = access.certainly(|application, channel| application.set_resetting_code(channel, &officer, code));
             Ok(set?)
+        })
+    }
+
+    /// Sets how many tries the user's PIN and the PUK have, by the security officer who is logged in and the user's PIN;
+    /// both PINs are then those that the card was made with. Cryptoki has no function for it.
+    pub fn set_tries(&self, generation: u64, user: &Pin, tries: (u8, u8)) -> Result<(), Error> {
+        self.judge_path(generation)?;
+        self.judge_length(generation, Role::User, user)?;
+        let officer = self.officer(generation)?.ok_or(Error::UserNotLoggedIn)?;
+        self.with_card(generation, |access| {
+            let counted = Tries::Counted;
+            self.guard_against(access, generation, Role::User, (user, counted))?;
+            let outcome =
+                access.certainly(|application, channel| application.set_tries(channel, &officer, user, tries));
+            self.note(generation, Role::User, (Some(user), counted), &outcome)?;
+            outcome?;
+            *self.guard.lock() = PinGuard::default();
+            // The user's PIN that was proved for it is not to stay.
+            self.log_out_on(access, generation)?;
+            let described = access.certainly(|application, channel| application.describe(channel))?;
+            let facilities = access.facilities();
+            self.with_state(generation, |state| {
+                state.log_out();
+                state.describe(described, facilities);
+            })
         })
     }
 

@@ -197,7 +197,8 @@ impl Slot {
         })
     }
 
-    fn officer(&self, generation: u64) -> Result<Option<Arc<Pin>>, Error> {
+    /// The PIN of the officer who is logged in.
+    pub(super) fn officer(&self, generation: u64) -> Result<Option<Arc<Pin>>, Error> {
         self.with_state(generation, |state| match &state.login {
             Login::SecurityOfficer { pin, .. } => pin.clone(),
             _ => None,

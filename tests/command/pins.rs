@@ -65,6 +65,25 @@ fn the_user_of_an_openpgp_card_helps_himself_with_the_resetting_code() {
 }
 
 #[test]
+fn the_tries_of_pin_and_puk_are_set_by_whoever_confirms_it() {
+    let station = Station::new(Card::Elliptic);
+    let key = "010203040506070801020304050607080102030405060708";
+    let serial = station.json(&["info"])["serial"].as_str().unwrap().to_owned();
+    let retries = ["pin", "retries", "--pin-tries", "5", "--puk-tries", "4", "--confirm"];
+    let confirmed = [&retries[..], &[&serial]].concat();
+    station.with_pins(&[PIN, "246802"], &["pin", "change"]).succeeded();
+    assert_eq!(code(&station.with_pins(&[key, "246802"], &[&retries[..], &["another"]].concat())), 13);
+    assert_eq!(code(&station.with_pins(&[PUK, "246802"], &confirmed)), 8);
+    assert_eq!(code(&station.with_pins(&[&key.replace('1', "2"), "246802"], &confirmed)), 8);
+    assert_eq!(tries(&station), 3);
+    station.with_pins(&[key, "246802"], &confirmed).succeeded().says("5 tries").says("cardea pin change");
+    assert_eq!(tries(&station), 5);
+    station.with_pins(&[PIN, "135791"], &["pin", "change"]).succeeded();
+    station.with_pins(&[PUK, "87654321"], &["pin", "change", "--officer"]).succeeded();
+    assert_eq!(code(&station.cardea(["pin", "retries", "--pin-tries", "0", "--puk-tries", "4"])), 2);
+}
+
+#[test]
 fn a_card_without_a_resetting_code_says_so() {
     let station = Station::new(Card::Elliptic);
     station.with_pins(&["11223344", "654321"], &["pin", "unblock", "--resetting-code"]).failed();

@@ -1,4 +1,4 @@
-//! `cardea pin`: tries left, change, unblock, the resetting code.
+//! `cardea pin`: tries left and tries that there are, change, unblock, the resetting code.
 
 use cardea_pkcs11::card::Role;
 use cardea_pkcs11::error::Error;
@@ -11,6 +11,10 @@ use crate::failure::{Exit, Failure};
 use crate::info::{PinState, pin_state, tries_text};
 use crate::output::Output;
 use crate::pin_entry::{PinEntry, PinSource, SECURITY_OFFICER, at_reader, refused};
+use crate::reset;
+
+/// Hexadecimal digits of the shortest management key.
+const SHORTEST_KEY: usize = 32;
 
 /// What to do with PINs.
 #[derive(Debug, clap::Subcommand)]
@@ -37,6 +41,22 @@ pub(crate) enum Arguments {
         /// Prove the resetting code of an OpenPGP card instead
         #[arg(long)]
         resetting_code: bool,
+        #[command(flatten)]
+        pin: PinSource,
+    },
+    /// Set how many tries the PIN and the PUK of a YubiKey have; both PINs become the factory's, 123456 and 12345678
+    Retries {
+        #[command(flatten)]
+        token: TokenChoice,
+        /// Tries of the PIN
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+        pin_tries: u8,
+        /// Tries of the PUK
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+        puk_tries: u8,
+        /// The token's serial number, which is asked for on the terminal if it is not given here
+        #[arg(long, value_name = "SERIAL")]
+        confirm: Option<String>,
         #[command(flatten)]
         pin: PinSource,
     },
@@ -71,6 +91,15 @@ pub(crate) fn run(arguments: &Arguments, common: &Common, output: &Output) -> Re
             unblock_by_code(&token.token(&cards)?, PinEntry::new(pin)?, output)
         }
         Arguments::Unblock { token, pin, .. } => unblock(&token.token(&cards)?, PinEntry::new(pin)?, output),
+        Arguments::Retries { token, pin_tries, puk_tries, confirm, pin } => {
+            let token = token.token(&cards)?;
+            reset::confirm(
+                &token,
+                confirm.as_deref(),
+                "PIN and PUK will be set to the factory's, 123456 and 12345678,",
+            )?;
+            set_tries(&token, (*pin_tries, *puk_tries), PinEntry::new(pin)?, output)
+        }
         Arguments::ResettingCode { token, remove, pin } => {
             set_resetting_code(&token.token(&cards)?, *remove, PinEntry::new(pin)?, output)
         }
@@ -153,6 +182,28 @@ fn set_resetting_code(token: &Token<'_>, remove: bool, mut entry: PinEntry, outp
     let generation = token.slot().present().map_err(|error| token.explain(error))?;
     token.slot().set_resetting_code(generation, code.as_ref()).map_err(|error| token.explain(error))?;
     done(output, "resetting code")
+}
+
+fn set_tries(token: &Token<'_>, tries: (u8, u8), mut entry: PinEntry, output: &Output) -> Result<(), Failure> {
+    let name = "management key";
+    let session = token.session(true)?;
+    let officer = entry.ask(&format!("{name} of {}", token.info().label))?;
+    // A PUK would log in too, and only be refused after a try of the PIN.
+    if officer.len() < SHORTEST_KEY {
+        return Err(Failure::new(Exit::PinWrong, "a management key has 32, 48 or 64 hexadecimal digits"));
+    }
+    entry.prove(token, &session, SECURITY_OFFICER, Some(&officer), name)?;
+    let user = entry.ask(&format!("PIN of {}", token.info().label))?;
+    let generation = token.slot().present().map_err(|error| token.explain(error))?;
+    token.slot().set_tries(generation, &user, tries).map_err(|error| match error {
+        Error::FunctionNotSupported => Failure::new(Exit::NotSupported, "this card does not let its tries be set"),
+        other => refused(token, other, false, "PIN"),
+    })?;
+    if output.is_json() {
+        return output.value(&serde_json::json!({ "pin_tries": tries.0, "puk_tries": tries.1 }));
+    }
+    output.line(format!("the PIN has {} tries and is 123456, the PUK has {} and is 12345678", tries.0, tries.1))?;
+    output.line("set your own: `cardea pin change` and `cardea pin change --officer`")
 }
 
 fn done(output: &Output, name: &str) -> Result<(), Failure> {

@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common, output: &Output) -> Re
     if !writer::abilities(&token)?.initializes {
         return Err(Failure::new(Exit::NotSupported, "this card cannot be made empty by Cardea"));
     }
-    confirm(&token, arguments.confirm.as_deref())?;
+    confirm(&token, arguments.confirm.as_deref(), "All keys and certificates will be lost")?;
     let mut entry = PinEntry::new(&arguments.pin)?;
     let officer = entry.ask_new(OFFICER)?;
     token
@@ -75,7 +75,7 @@ fn label(text: &str) -> Result<[u8; LABEL], Failure> {
 }
 
 /// Somebody has to mean this token and no other.
-fn confirm(token: &Token<'_>, given: Option<&str>) -> Result<(), Failure> {
+pub(crate) fn confirm(token: &Token<'_>, given: Option<&str>, warning: &str) -> Result<(), Failure> {
     let (serial, name) = (&token.info().serial, printable(&token.info().label));
     let typed = match given {
         Some(text) => text.to_owned(),
@@ -84,11 +84,7 @@ fn confirm(token: &Token<'_>, given: Option<&str>) -> Result<(), Failure> {
                 Failure::usage("there is no terminal to ask on").advise("--confirm SERIAL confirms it instead")
             })?;
             let mut writer = &terminal;
-            write!(
-                writer,
-                "All keys and certificates on {name} will be lost.\nType its serial number, {}: ",
-                printable(serial)
-            )?;
+            write!(writer, "{warning} on {name}.\nType its serial number, {}: ", printable(serial))?;
             let mut line = String::new();
             BufReader::new(&terminal).read_line(&mut line)?;
             line

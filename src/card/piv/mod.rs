@@ -368,6 +368,16 @@ impl CardApplication for Piv {
         self.set_user_pin(channel, unblocking, new)
     }
 
+    fn set_tries(
+        &mut self,
+        channel: &mut Channel<'_>,
+        officer: &Pin,
+        user: &Pin,
+        tries: (u8, u8),
+    ) -> Result<(), CardError> {
+        self.set_pin_retries(channel, officer, user, tries)
+    }
+
     /// The PUK cannot be proved on a pad: that would be a change, to whatever is typed.
     fn pin_command(&self, purpose: PinUse<'_>) -> Result<PinCommand, CardError> {
         match purpose {

@@ -203,6 +203,23 @@ impl Piv {
         }
     }
 
+    /// Sets the tries of PIN and PUK by the management key and the PIN, both of which the card wants proved.
+    pub(super) fn set_pin_retries(
+        &mut self,
+        channel: &mut Channel<'_>,
+        officer: &Pin,
+        user: &Pin,
+        (pin_tries, puk_tries): (u8, u8),
+    ) -> Result<(), CardError> {
+        let Officer::Key(key) = Officer::of(officer)? else { return Err(CardError::NotSupported) };
+        if self.version(channel)?.is_none() || self.pin_reference() == pin::GLOBAL_PIN {
+            return Err(CardError::NotSupported);
+        }
+        self.authenticate(channel, &key)?;
+        pin::verify(channel, pin::APPLICATION_PIN, user)?;
+        yubikey::set_pin_retries(channel, pin_tries, puk_tries)
+    }
+
     /// Nothing is known any more of what was on the card.
     fn forget(&mut self) {
         self.administers = false;

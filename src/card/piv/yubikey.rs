@@ -23,6 +23,8 @@ const INS_GET_METADATA: u8 = 0xF7;
 const INS_GET_SERIAL: u8 = 0xF8;
 /// ATTEST, firmware 4.3 and later.
 const INS_ATTEST: u8 = 0xF9;
+/// SET PIN RETRIES.
+const INS_SET_PIN_RETRIES: u8 = 0xFA;
 /// RESET of the application, possible when PIN and PUK are blocked.
 const INS_RESET: u8 = 0xFB;
 /// GET VERSION.
@@ -119,6 +121,11 @@ pub(super) fn delete_key(channel: &mut Channel<'_>, key: PivKey) -> Result<(), C
 /// Moves a key to another reference.
 pub(super) fn move_key(channel: &mut Channel<'_>, from: PivKey, to: PivKey) -> Result<(), CardError> {
     execute(channel, Command::new(0x00, INS_MOVE_KEY, to.reference, from.reference)).map(drop)
+}
+
+/// Sets the tries of PIN and PUK, which become those that the card was made with. It wants the management key and the PIN.
+pub(super) fn set_pin_retries(channel: &mut Channel<'_>, pin: u8, puk: u8) -> Result<(), CardError> {
+    execute(channel, Command::new(0x00, INS_SET_PIN_RETRIES, pin, puk)).map(drop)
 }
 
 /// Makes the application as it was made: without keys and objects, with default PIN, PUK and management key.

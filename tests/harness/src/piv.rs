@@ -15,6 +15,7 @@ mod command_layer;
 mod key_material;
 mod management_key;
 mod metadata;
+mod tries;
 
 use crate::card::{Atr, VirtualCard, historical_bytes};
 use crate::firmware::{Behaviour, Chip, Image, Installed, PreparedKey, random};
@@ -33,7 +34,8 @@ pub const DUMMY_AID: [u8; 8] = crate::firmware::DUMMY_AID;
 pub struct PivOptions {
     /// Whether the card takes extended length APDUs and says so in its ATR. Otherwise: command chaining, 61XX, 6700 for extended ones.
     pub extended_length: bool,
-    /// Whether the card knows Yubico's GET VERSION, GET SERIAL, GET METADATA, RESET, SET MANAGEMENT KEY, policies for
+    /// Whether the card knows Yubico's GET VERSION, GET SERIAL, GET METADATA, RESET, SET MANAGEMENT KEY, SET PIN
+    /// RETRIES, policies for
     /// keys, the objects 5FFF00 to 5FFF0F, and from version 5.7 the moving and deletion of keys (else 6D00).
     ///
     /// IMPORT KEY (INS FE) stays, as the card's own personalisation command.

@@ -10,3 +10,4 @@ mod management_keys;
 mod moving;
 mod officer;
 mod policies;
+mod tries;

@@ -6,6 +6,7 @@ use super::attestation::Attestation;
 use super::key_material::PrivateKey;
 use super::management_key::ManagementKeys;
 use super::metadata::{KeyOrigin, Metadata};
+use super::tries::{ReferenceData, Tries};
 use super::{PIV_AID, PivOptions};
 use crate::card::{Command, status};
 use crate::firmware::{self, Answer, PreparedKey, Running};
@@ -47,6 +48,7 @@ pub(super) struct CommandLayer {
     /// Where the application has the key of a reference, if that is not the reference itself: keys that were moved.
     places: BTreeMap<u8, u8>,
     management_keys: ManagementKeys,
+    reference_data: ReferenceData,
     /// The attestation key.
     attests: Option<Attestation>,
 }
@@ -69,6 +71,7 @@ impl firmware::CommandLayer for CommandLayer {
     fn call(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
         let yubico = self.options.yubico_extensions;
         match (command.instruction, command.p1, command.p2) {
+            (0x20, 0x00, 0x80) => self.verify(application, command),
             (0x24, 0x00, 0x80) => self.change_pin(application, command),
             (0x24, 0x00, 0x81) => self.try_puk(application, command),
             (0x2C, 0x00, 0x80) => self.try_puk(application, command),
@@ -83,6 +86,7 @@ impl firmware::CommandLayer for CommandLayer {
             (0xF8, _, _) if yubico => own(application, Answer::success(self.serial.to_be_bytes().to_vec())),
             (0xF7, 0x00, reference) if yubico => self.get_metadata(application, reference),
             (0xF6, to, from) if yubico && self.options.version >= MOVES_KEYS => self.move_key(application, to, from),
+            (0xFA, pin, puk) if yubico => self.set_tries(application, pin, puk),
             (0xFB, _, _) if yubico => self.reset(application, command),
             (0xFF, _, _) if yubico => self.set_management_key(application, command),
             _ => own(application, Answer::status(status::INSTRUCTION_NOT_SUPPORTED)),
@@ -105,6 +109,7 @@ impl CommandLayer {
             deleted: BTreeSet::new(),
             places: BTreeMap::new(),
             management_keys: ManagementKeys::default(),
+            reference_data: ReferenceData::default(),
         }
     }
 
@@ -113,12 +118,39 @@ impl CommandLayer {
         self.places.get(&reference).copied().unwrap_or(reference)
     }
 
+    /// VERIFY of the PIN, or the question for its state.
+    fn verify(&mut self, application: &mut dyn Running, verify: &Command) -> Option<Answer> {
+        if !verify.data.is_empty()
+            && let Some(answer) = self.reference_data.refused(application, false, &verify.data)
+        {
+            return answer;
+        }
+        let answer = application.call(verify)?;
+        match self.reference_data.pin_state().filter(|_| verify.data.is_empty() && !answer.is_success()) {
+            Some(state) => Some(state),
+            None => Some(answer),
+        }
+    }
+
+    /// SET PIN RETRIES.
+    fn set_tries(&mut self, application: &mut dyn Running, pin: u8, puk: u8) -> Option<Answer> {
+        let answer = self.reference_data.set_tries(application, pin, puk)?;
+        if answer.is_success() {
+            (self.metadata.pin_is_default, self.metadata.puk_is_default) = (true, true);
+        }
+        Some(answer)
+    }
+
     /// CHANGE REFERENCE DATA of the PIN: a wrong PIN is 63CX and ends the verified state (SP 800-73-4 part 2 3.2.2);
     /// the application says 6300, and with the PIN verified it would answer the question for the counter with 9000.
     fn change_pin(&mut self, application: &mut dyn Running, change: &Command) -> Option<Answer> {
+        if let Some(answer) = self.reference_data.refused(application, false, &change.data) {
+            return answer;
+        }
         let answer = application.call(change)?;
         if answer.is_success() {
             self.metadata.pin_is_default = change.data[8..] == *b"123456\xFF\xFF";
+            self.reference_data.pin.copy_from_slice(&change.data[8..]);
         }
         if answer.status != 0x6300 {
             return Some(answer);
@@ -133,12 +165,22 @@ impl CommandLayer {
 
     /// CHANGE REFERENCE DATA of the PUK and RESET RETRY COUNTER: a wrong PUK is 63CX, a blocked one 6983.
     fn try_puk(&mut self, application: &mut dyn Running, attempt: &Command) -> Option<Answer> {
+        if let Some(answer) = self.reference_data.refused(application, true, &attempt.data) {
+            return answer;
+        }
         let answer = application.call(attempt)?;
         if answer.is_success() {
             self.puk_retries = PUK_RETRIES;
-            match attempt.instruction {
-                0x24 => self.metadata.puk_is_default = attempt.data[8..] == *b"12345678",
-                _ => self.metadata.pin_is_default = attempt.data[8..] == *b"123456\xFF\xFF",
+            let new = &attempt.data[8..];
+            if attempt.instruction == 0x24 {
+                self.metadata.puk_is_default = *new == *b"12345678";
+                self.reference_data.puk.copy_from_slice(new);
+            } else {
+                self.metadata.pin_is_default = *new == *b"123456\xFF\xFF";
+                self.reference_data.pin.copy_from_slice(new);
+                if let Some((pin, _)) = &mut self.reference_data.tries {
+                    *pin = Tries::full(pin.total);
+                }
             }
         }
         if answer.status != 0x6300 && answer.status & 0xFFF0 != 0x63C0 {
@@ -334,7 +376,9 @@ impl CommandLayer {
             word if word & 0xFFF0 == 0x63C0 => (word & 0x0F) as u8,
             _ => 3,
         };
-        let metadata = self.metadata.answer(reference, pin_retries, self.puk_retries, PUK_RETRIES);
+        let counted = (Tries { total: 3, left: pin_retries }, Tries { total: PUK_RETRIES, left: self.puk_retries });
+        let (pin, puk) = self.reference_data.tries.unwrap_or(counted);
+        let metadata = self.metadata.answer(reference, pin, puk);
         Some(match metadata {
             Some(data) => Answer::success(data),
             None => Answer::status(status::REFERENCED_DATA_NOT_FOUND),
@@ -343,7 +387,8 @@ impl CommandLayer {
 
     /// RESET: only with PIN and PUK blocked. The application asks for the PIN alone.
     fn reset(&mut self, application: &mut dyn Running, command: &Command) -> Option<Answer> {
-        if self.puk_retries > 0 {
+        let set = self.reference_data.tries.is_some();
+        if !set && self.puk_retries > 0 || !self.reference_data.block(application)? {
             return own(application, Answer::status(status::CONDITIONS_OF_USE_NOT_SATISFIED));
         }
         let answer = application.call(command)?;
@@ -356,6 +401,7 @@ impl CommandLayer {
             self.deleted.clear();
             self.places.clear();
             self.management_keys = ManagementKeys::default();
+            self.reference_data = ReferenceData::default();
         }
         Some(answer)
     }
@@ -370,7 +416,7 @@ impl CommandLayer {
 }
 
 /// Answers in the application's place. The application sees a command all the same: 9C wants the PIN immediately before its use.
-fn own(application: &mut dyn Running, answer: Answer) -> Option<Answer> {
+pub(super) fn own(application: &mut dyn Running, answer: Answer) -> Option<Answer> {
     application.call(&command(0xFD, 0x00, 0x00, Vec::new()))?;
     Some(answer)
 }

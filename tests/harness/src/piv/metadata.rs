@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::command_layer::{find, objects};
+use super::tries::Tries;
 
 /// Where a key came from, as GET METADATA says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,10 +88,10 @@ impl Metadata {
     }
 
     /// The response data for a key reference, if there is something behind it.
-    pub(super) fn answer(&self, reference: u8, pin: u8, puk: u8, puk_total: u8) -> Option<Vec<u8>> {
+    pub(super) fn answer(&self, reference: u8, pin: Tries, puk: Tries) -> Option<Vec<u8>> {
         match reference {
-            0x80 => Some(reference_data(self.pin_is_default, 3, pin)),
-            0x81 => Some(reference_data(self.puk_is_default, puk_total, puk)),
+            0x80 => Some(reference_data(self.pin_is_default, pin)),
+            0x81 => Some(reference_data(self.puk_is_default, puk)),
             0x9B => {
                 let default = u8::from(self.management_is_default);
                 Some(vec![0x01, 1, self.management_algorithm, 0x02, 2, 0x00, 0x01, 0x05, 1, default])
@@ -100,8 +101,8 @@ impl Metadata {
     }
 }
 
-fn reference_data(default: bool, total: u8, left: u8) -> Vec<u8> {
-    vec![0x01, 1, 0xFF, 0x05, 1, u8::from(default), 0x06, 2, total, left]
+fn reference_data(default: bool, tries: Tries) -> Vec<u8> {
+    vec![0x01, 1, 0xFF, 0x05, 1, u8::from(default), 0x06, 2, tries.total, tries.left]
 }
 
 fn asymmetric(key: &Key) -> Vec<u8> {
