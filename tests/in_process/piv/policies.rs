@@ -21,6 +21,9 @@ const PIN_POLICY: u64 = CKA_VENDOR_DEFINED + 0x5955_4202;
 const GENERATE: u8 = 0x47;
 const IMPORT: u8 = 0xFE;
 
+/// CKA_ID, the rules that are given, what is told to the card of PIN and touch, what is shown afterwards.
+type Case<'a> = (u8, &'a [(u64, u64)], (Option<u8>, Option<u8>), (u64, u64, bool));
+
 fn card(options: PivOptions) -> Setting {
     let atr = Some(hex::decode(YUBIKEY).unwrap());
     let options = PivOptions { atr, attestation: true, ..options };
@@ -72,7 +75,7 @@ fn shown(session: &Session, key: u64) -> (u64, u64, bool) {
 fn rules_reach_the_card_and_the_card_tells_them() {
     let setting = card(PivOptions::default());
     let session = administered(&setting);
-    let cases: [(u8, &[(u64, u64)], (Option<u8>, Option<u8>), (u64, u64, bool)); 4] = [
+    let cases: [Case<'_>; 4] = [
         (1, &[(PIN_POLICY, 3), (TOUCH_POLICY, 2)], (Some(3), Some(2)), (3, 2, true)),
         (2, &[(PIN_POLICY, 2), (TOUCH_POLICY, 3)], (Some(2), Some(3)), (2, 3, false)),
         (3, &[(PIN_POLICY, 1), (TOUCH_POLICY, 1)], (Some(1), Some(1)), (1, 1, false)),
