@@ -21,6 +21,7 @@ use super::child::is_child;
 use crate::module;
 
 const CASE: &str = "clients::killing::two_hundred_killed_processes_leave_no_key_longer_than_until_the_next_use";
+pub const READER: &str = "Cardea Virtual Reader";
 /// Processes that are killed, on all cards together.
 const KILLED: usize = 200;
 /// Cards, each with a pcscd of its own.
@@ -73,13 +74,13 @@ fn bring(session: &Session, lasting: bool) {
     session.create_object(&wish).unwrap();
 }
 
-fn make_pair(session: &Session, lasting: bool) {
+pub fn make_pair(session: &Session, lasting: bool) {
     let public = [Attribute::EcParams(P256.to_vec()), Attribute::Token(lasting), Attribute::Label(LABEL.into())];
     let private = [Attribute::Token(lasting), Attribute::Label(LABEL.into())];
     session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private).unwrap();
 }
 
-fn make_secret(session: &Session, lasting: bool) {
+pub fn make_secret(session: &Session, lasting: bool) {
     let wish = [
         Attribute::ValueLen(16.into()),
         Attribute::Sensitive(true),
@@ -101,31 +102,32 @@ fn destroy_lasting(session: &Session) {
 }
 
 /// A process, which does not outlive the test.
-struct Victim {
+pub struct Victim {
     child: Child,
     answers: BufReader<ChildStdout>,
 }
 
 impl Victim {
-    fn start(bench: &Bench) -> Self {
+    pub fn start(bench: &Bench, case: &str) -> Self {
         let mut command: Command = bench.command(std::env::current_exe().unwrap());
         let home = bench.directory();
         command.current_dir(home).env("HOME", home).env("XDG_CONFIG_HOME", home).env("XDG_STATE_HOME", home);
-        command.args([CASE, "--exact", "--nocapture", "--test-threads=1"]).env("CARDEA_TEST_CHILD", "1");
+        command.args([case, "--exact", "--nocapture", "--test-threads=1"]).env("CARDEA_TEST_CHILD", "1");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap());
         Self { child, answers }
     }
 
-    fn await_ready(&mut self) {
+    /// Waits until it says this.
+    pub fn await_line(&mut self, wanted: &str) {
         let mut line = String::new();
-        while line.trim_end() != READY {
+        while line.trim_end() != wanted {
             line.clear();
             assert!(self.answers.read_line(&mut line).unwrap() > 0, "it ended by itself");
         }
     }
 
-    fn go_on(&mut self) {
+    pub fn go_on(&mut self) {
         self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
     }
 }
@@ -160,23 +162,23 @@ struct Met {
 }
 
 /// A card and its journal.
-struct Place {
-    bench: Bench,
-    chip: MyEidProbe,
+pub struct Place {
+    pub bench: Bench,
+    pub chip: MyEidProbe,
     journal: PathBuf,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut card = MyEidCard::new(MyEidOptions::default());
         provision_myeid(&mut card, &MyEidLayout::standard(), &Authority::default());
         let chip = card.probe();
-        let bench = Bench::start(vec![("Cardea Virtual Reader", VirtualReader::with_card(card))]);
+        let bench = Bench::start(vec![(READER, VirtualReader::with_card(card))]);
         let journal = bench.directory().join("cardea/volatile-objects");
         Self { bench, chip, journal }
     }
 
-    fn journal(&self) -> String {
+    pub fn journal(&self) -> String {
         std::fs::read_to_string(&self.journal).unwrap_or_default()
     }
 }
@@ -187,14 +189,14 @@ fn kill_in_turn(killed: usize, seed: u64, met: &Met) {
     let before = place.chip.key_files();
     let mut random = Random(seed);
     let judge = |victim: &mut Victim, round| {
-        victim.await_ready();
+        victim.await_line(READY);
         let context = || format!("round {round} of seed {seed:#018x}");
         assert_eq!(place.chip.volatile_files(), [0; 0], "{}", context());
         assert_eq!(place.chip.key_files(), before, "{}", context());
         assert_eq!(place.journal(), "", "{}", context());
     };
     for round in 0..killed {
-        let mut victim = Victim::start(&place.bench);
+        let mut victim = Victim::start(&place.bench, CASE);
         let early = random.below(EARLY) == 0;
         let moment = Duration::from_micros(random.below(LONGEST));
         if !early {
@@ -217,7 +219,7 @@ fn kill_in_turn(killed: usize, seed: u64, met: &Met) {
         }
         victim.child.wait().unwrap();
     }
-    judge(&mut Victim::start(&place.bench), killed);
+    judge(&mut Victim::start(&place.bench, CASE), killed);
 }
 
 #[test]
