@@ -2,6 +2,8 @@
 //! real pcscd.
 #![allow(unsafe_code)] // C_CloseAllSessions is called as C programs do.
 
+use std::mem::ManuallyDrop;
+
 use cardea_harness::myeid::PIN;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
@@ -43,7 +45,7 @@ const ENDS: [(&str, End); 6] = [
         drop((session, pkcs11));
     }),
     ("C_Finalize", |pkcs11, _, session| {
-        std::mem::forget(session);
+        let _open = ManuallyDrop::new(session);
         pkcs11.finalize().unwrap();
         judged("C_Finalize");
     }),
@@ -80,7 +82,7 @@ fn make_and_end() {
         make_pair(&session, false);
         make_secret(&session, false);
         judged(&format!("before {name}"));
-        std::mem::forget(keeper);
+        let _keeper = ManuallyDrop::new(keeper);
         end(pkcs11.clone(), slot, session);
         let _ = pkcs11.finalize();
     }
