@@ -23,6 +23,11 @@ const SCDAEMON: &str = "/usr/lib/gnupg/scdaemon";
 /// For how many seconds the card is shared; the variable asks for more.
 const SECONDS: u64 = 20;
 const ASKED: &str = "CARDEA_SHARING_SECONDS";
+/// How long one of ours waits before it signs again: scdaemon loses its application to whoever comes in between two of its
+/// commands, and gives up.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How much longer a program may take for its first signature.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Identifiers of 9A and 9E.
 const AUTHENTICATION: u8 = 1;
 const CARD_AUTHENTICATION: u8 = 4;
@@ -85,9 +90,10 @@ impl std::fmt::Display for Tally {
     }
 }
 
+/// Signs until the end, and as much longer as it takes to have signed at all.
 fn repeat(end: Instant, mut sign: impl FnMut() -> Result<(), String>) -> Tally {
     let mut tally = Tally::default();
-    while Instant::now() < end {
+    while Instant::now() < end || (tally.signatures == 0 && Instant::now() < end + PATIENCE) {
         match sign() {
             Ok(()) => tally.signatures += 1,
             Err(failure) => {
@@ -120,6 +126,7 @@ fn share() {
     let (mut signatures, mut prompts) = (0_u32, 0_u32);
     let end = Instant::now() + duration();
     while Instant::now() < end {
+        std::thread::sleep(PAUSE);
         // Every other signature is by 9E, which wants no PIN and is never refused.
         let number = (signatures % 2) as usize;
         let mut digest = [number as u8; 32];
