@@ -10,6 +10,7 @@ pub mod golden;
 mod java;
 pub mod keys;
 mod killing;
+mod memory;
 mod nss;
 mod openpgp;
 mod openssh;
