@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use cardea_page::{NssDatabase, Page, Trust, Version};
 
-use super::screenshots;
+use super::{registration, screenshots};
 use crate::clients::program::installed;
 use crate::clients::station::{Card, Station};
-use crate::module;
 
 /// How long Chromium may take from its start to the page.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -99,7 +98,7 @@ fn is_installed() -> bool {
         && installed("Xvfb", "xvfb")
         && installed("xdotool", "xdotool")
         && installed("import", "imagemagick")
-        && installed("modutil", "libnss3-tools")
+        && installed("certutil", "libnss3-tools")
 }
 
 #[test]
@@ -114,7 +113,7 @@ fn chromium_logs_in_after_asking_for_the_pin() {
         let page = Page::start(Trust::Authority(station.provisioned.ca_pem.clone()), version);
         let database = NssDatabase::create(station.directory().join(".pki/nssdb")).unwrap();
         database.trust("page", &station.file("page.pem", page.authority())).unwrap();
-        database.register("Cardea", module::path(), &station.command("true")).unwrap();
+        registration::register(&station, "Chromium");
         let pictures = screenshots::directory(&format!("chromium-{}", card.name()));
         let screen = Screen::start();
         let chromium = Chromium::start(&station, &screen, &page.url());

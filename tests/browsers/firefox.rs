@@ -10,10 +10,9 @@ use serde_json::{Value, json};
 
 use super::dialogs::{self, Answers, Dialog};
 use super::marionette::Marionette;
-use super::screenshots;
+use super::{registration, screenshots};
 use crate::clients::program::installed;
 use crate::clients::station::Station;
-use crate::module;
 
 /// Debian's Firefox.
 const FIREFOX: &str = "firefox-esr";
@@ -71,7 +70,7 @@ pub enum Choice {
     Ask,
 }
 
-/// A profile below the bench's directory.
+/// A profile where Firefox keeps them, in the home directory that is the bench's.
 pub struct Profile {
     directory: PathBuf,
 }
@@ -79,13 +78,13 @@ pub struct Profile {
 impl Profile {
     /// A fresh profile that has the module and trusts `pages`.
     pub fn new(station: &Station, pages: &[&Page], choice: Choice) -> Self {
-        let directory = station.directory().join("firefox");
+        let directory = station.directory().join(".mozilla/firefox/bench.default");
         let database = NssDatabase::create(&directory).unwrap();
         for (number, page) in pages.iter().enumerate() {
             let file = station.file(&format!("page-{number}.pem"), page.authority());
             database.trust(&format!("page {number}"), &file).unwrap();
         }
-        database.register("Cardea", module::path(), &station.command("true")).unwrap();
+        registration::register(station, "Firefox");
         let choice = match choice {
             Choice::Automatic => "Select Automatically",
             Choice::Ask => "Ask Every Time",
@@ -110,7 +109,7 @@ pub struct Firefox {
 impl Firefox {
     /// Whether there is a Firefox to test with.
     pub fn installed() -> bool {
-        installed(FIREFOX, "firefox-esr") && installed("modutil", "libnss3-tools")
+        installed(FIREFOX, "firefox-esr") && installed("certutil", "libnss3-tools")
     }
 
     /// Starts Firefox with this profile; screenshots go to a directory named after `case`.

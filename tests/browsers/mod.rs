@@ -5,4 +5,5 @@ mod dialogs;
 mod firefox;
 mod firefox_cases;
 mod marionette;
+mod registration;
 mod screenshots;

@@ -3,8 +3,9 @@
 
 use std::any::type_name;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::program::{Run, run};
+use super::program::{PATIENCE, Run, run_within};
 use super::station::{Card, Station};
 
 /// Set in the process that loads the module.
@@ -25,14 +26,19 @@ pub fn is_child() -> bool {
 
 /// Runs the test function `case` alone in a new process at `station`, with additional environment variables; there,
 /// [`is_child`] is true and `CARDEA_APDU_LOG` is a file with one line for each command to the card.
-pub fn spawn<F: Fn()>(_case: F, station: &Station, environment: &[(&str, &str)]) -> Run {
+pub fn spawn<F: Fn()>(case: F, station: &Station, environment: &[(&str, &str)]) -> Run {
+    spawn_within(PATIENCE, case, station, environment)
+}
+
+/// As [`spawn`], with a time of its own for the process.
+pub fn spawn_within<F: Fn()>(patience: Duration, _case: F, station: &Station, environment: &[(&str, &str)]) -> Run {
     let name = type_name::<F>().split_once("::").unwrap().1;
     let log = station.directory().join("apdu.log");
     station.reader.log_to_file(&log).unwrap();
     let mut command = station.command(std::env::current_exe().unwrap());
     command.args([name, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"]);
     command.env(CHILD, "1").env("CARDEA_APDU_LOG", log).envs(environment.iter().copied());
-    let run = run(command);
+    let run = run_within(patience, command);
     assert!(run.text.contains("running 1 test"), "{name} names no test:\n{}", run.text);
     print!("{}", run.text);
     run

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
-/// Longest run of a program, in seconds.
-const PATIENCE: &str = "300";
+/// Longest run of a program.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A program that has ended.
 pub struct Run {
@@ -54,8 +55,17 @@ impl Run {
 
 /// Runs the command without input; it ends with exit status 124 if it takes too long.
 pub fn run(command: Command) -> Run {
+    run_within(PATIENCE, command)
+}
+
+/// As [`run`], with a time of its own.
+pub fn run_within(patience: Duration, command: Command) -> Run {
     let mut limited = Command::new("timeout");
-    limited.args(["-k", "5", PATIENCE]).arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    limited
+        .args(["-k", "5", &patience.as_secs().to_string()])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null());
     if let Some(directory) = command.get_current_dir() {
         limited.current_dir(directory);
     }

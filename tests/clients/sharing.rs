@@ -26,7 +26,7 @@ const ASKED: &str = "CARDEA_SHARING_SECONDS";
 /// How long one of ours waits before it signs again: scdaemon loses its application to whoever comes in between two of its
 /// commands, and gives up.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How much longer a program may take for its first signature.
+/// How much longer a program may take for its first signature, and to start and end.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Identifiers of 9A and 9E.
 const AUTHENTICATION: u8 = 1;
@@ -57,7 +57,7 @@ fn a_card_shared_with_opensc_and_scdaemon_serves_all_and_wants_the_pin_only_wher
         let case = a_card_shared_with_opensc_and_scdaemon_serves_all_and_wants_the_pin_only_where_they_took_it;
         let ours = ["no", "yes"].map(|restores| {
             let variables = [(MODULE, module::path().to_str().unwrap()), (RESTORE_LOGIN, restores)];
-            scope.spawn(move || child::spawn(case, station, &variables))
+            scope.spawn(move || child::spawn_within(duration() + PATIENCE, case, station, &variables))
         });
         let opensc = scope.spawn(|| repeat(end, || opensc_signs(station)));
         let gnupg = scope.spawn(|| repeat(end, || scdaemon_signs(station)));
