@@ -61,11 +61,11 @@ help: ## This list
 	@echo "  PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR)"
 
 .PHONY: demo
-demo: ## A card at work, step by step: yours if one is inserted, else a virtual one; BROWSER=1: in Firefox
+demo: ## A card at work, step by step: yours if one is inserted, else a virtual one; BROWSER=1: in Firefox, BROWSER=yours: in yours
 	@tests/setup $(DEMO_PACKAGES) $(if $(BROWSER),firefox-esr libnss3-tools)
 	$(CARGO) build --locked --release --package cardea
 	$(CARGO) build --locked --package cardea-harness --package cardea-demo
-	@CARDEA_MODULE=$(MODULE) $(TARGET)/debug/cardea-demo $(if $(BROWSER),--browser)
+	@CARDEA_MODULE=$(MODULE) $(TARGET)/debug/cardea-demo $(if $(BROWSER),$(if $(filter yours,$(BROWSER)),--own-browser,--browser))
 
 .PHONY: test
 test: lint doc $(VENV)/ready ## Everything; ends with the number of tests

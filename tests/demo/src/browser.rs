@@ -1,6 +1,7 @@
 //! `make demo BROWSER=1`: a web page that asks for a certificate, and a Firefox that has the module and trusts the page.
+//! With `BROWSER=yours` it is the user's own Firefox, which has the module from `cardea register`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -20,9 +21,17 @@ user_pref("security.default_personal_cert", "Ask Every Time");
 user_pref("toolkit.telemetry.enabled", false);
 "#;
 
+/// Whose profile Firefox opens the page with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// One of the demo's, in which the module is registered and the page trusted; it ends with the demo.
+    Fresh,
+    /// The user's, to which nothing is done.
+    Own,
+}
+
 /// Opens the page in Firefox and tells who visits it, until Firefox is closed.
-pub(crate) fn open() -> Result<()> {
-    let module = module()?;
+pub(crate) fn open(profile: Profile) -> Result<()> {
     let program = std::env::var("CARDEA_DEMO_BROWSER").ok().or_else(|| {
         let found = PROGRAMS.into_iter().find(|program| is_in_path(program));
         found.map(str::to_owned)
@@ -30,21 +39,22 @@ pub(crate) fn open() -> Result<()> {
     let program = program.ok_or("there is no Firefox (Debian package firefox-esr)")?;
     let page = Page::start(Trust::Anyone, Version::Any);
     let directory = tempfile::tempdir()?;
-    let profile = directory.path().join("profile");
-    let authority = directory.path().join("page.pem");
-    std::fs::write(&authority, page.authority())?;
-    let database = NssDatabase::create(&profile)?;
-    database.trust("Cardea Page CA", &authority)?;
-    database.register("Cardea", &module, &Command::new("modutil"))?;
-    std::fs::write(profile.join("user.js"), PREFERENCES)?;
-
-    println!("{program} opens {} in a profile of its own, in which Cardea is registered.", page.url());
+    let mut browser = Command::new(&program);
+    match profile {
+        Profile::Fresh => {
+            browser.args(["--no-remote", "--profile"]).arg(fresh(directory.path(), &page)?);
+            println!("{program} opens {} in a profile of its own, in which Cardea is registered.", page.url());
+        }
+        Profile::Own => {
+            println!("{program} opens {} in your own profile, as `cardea register` has left it.", page.url());
+            println!("It does not know who vouches for the page: choose Advanced, then Accept the Risk.");
+        }
+    }
     if let Ok(pin) = std::env::var("CARDEA_PIN") {
         println!("The PIN of the virtual card is {pin}.");
     }
     println!("Close the browser to end the demo.\n");
-    let mut browser = Command::new(&program);
-    browser.args(["--no-remote", "--profile"]).arg(&profile).arg(page.url()).stdin(Stdio::null());
+    browser.arg(page.url()).stdin(Stdio::null());
     let mut browser = browser.stderr(Stdio::null()).spawn().map_err(|error| format!("{program}: {error}"))?;
     let mut told = 0;
     loop {
@@ -58,12 +68,27 @@ pub(crate) fn open() -> Result<()> {
         }
         match ended {
             Some(status) if told == 0 => {
-                return Err(format!("{program} ended ({status}) without a visit to the page; has it a screen?").into());
+                return Err(format!(
+                    "{program} ended ({status}) without a visit to the page; has it a screen, and does no other run already?"
+                )
+                .into());
             }
             Some(_) => return Ok(()),
             None => std::thread::sleep(Duration::from_millis(100)),
         }
     }
+}
+
+/// A profile below `directory` that has the module and trusts the page.
+fn fresh(directory: &Path, page: &Page) -> Result<PathBuf> {
+    let profile = directory.join("profile");
+    let authority = directory.join("page.pem");
+    std::fs::write(&authority, page.authority())?;
+    let database = NssDatabase::create(&profile)?;
+    database.trust("Cardea Page CA", &authority)?;
+    database.register("Cardea", &module()?, &Command::new("modutil"))?;
+    std::fs::write(profile.join("user.js"), PREFERENCES)?;
+    Ok(profile)
 }
 
 fn is_in_path(program: &str) -> bool {

@@ -19,6 +19,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use browser::Profile;
 use walk::Card;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -30,19 +31,27 @@ fn main() -> ExitCode {
     let mode = std::env::args().nth(1);
     let done = match mode.as_deref() {
         None => choose("--virtual", walk_beside_trace),
-        Some("--browser") if std::env::var_os("CARDEA_BENCH_DIR").is_some() => {
-            browser::open().map(|()| ExitCode::SUCCESS)
-        }
-        Some("--browser") => choose("--browser", || browser::open().map(|()| 0)),
+        Some("--browser") => browse("--browser", Profile::Fresh),
+        Some("--own-browser") => browse("--own-browser", Profile::Own),
         Some("--virtual") => walk::walk(Card::Virtual),
         Some("--real") => walk::walk(Card::Real),
         Some("--bench") => bench::bench(),
-        Some(other) => Err(format!("there is no {other}; --virtual, --real, --browser or --bench").into()),
+        Some(other) => {
+            Err(format!("there is no {other}; --virtual, --real, --browser, --own-browser or --bench").into())
+        }
     };
     done.unwrap_or_else(|error| {
         println!("\nFAILED: {error}");
         ExitCode::FAILURE
     })
+}
+
+/// Opens the page in a browser, beside the bench's card where this program was started by `again` for that.
+fn browse(again: &str, profile: Profile) -> Result<ExitCode> {
+    if std::env::var_os("CARDEA_BENCH_DIR").is_some() {
+        return browser::open(profile).map(|()| ExitCode::SUCCESS);
+    }
+    choose(again, || browser::open(profile).map(|()| 0))
 }
 
 /// Does `real` with the user's own card when there is one; else this program again, with the argument `again`, beside

@@ -42,21 +42,41 @@ fn a_card_in_a_reader_of_the_system_is_read_and_not_asked_for_its_pin() {
     assert!(!text.contains("0020008008"), "{text}");
 }
 
-#[test]
-fn a_browser_gets_a_profile_with_the_module_and_the_address_of_the_page() {
-    let browser = "#!/bin/sh\ngrep -q libcardea_pkcs11 \"$3/pkcs11.txt\" || exit 1\n\
-        address=${4#https://}\nprintf 'GET / HTTP/1.0\\r\\n\\r\\n' | \
-        openssl s_client -quiet -ign_eof -connect \"${address%/}\" >/dev/null 2>&1\n";
+/// Opens the page in a `browser` that is a script.
+fn browse(mode: &str, browser: &str) -> Output {
     let script = format!(
         "printf '%s' '{}' > \"$CARDEA_BENCH_DIR/browser\"; chmod 755 \"$CARDEA_BENCH_DIR/browser\"; \
-         CARDEA_DEMO_BROWSER=\"$CARDEA_BENCH_DIR/browser\" \"$0\" --browser",
+         CARDEA_DEMO_BROWSER=\"$CARDEA_BENCH_DIR/browser\" \"$0\" {mode}",
         browser.replace('\'', "'\\''")
     );
-    let output = beside_card(&script);
+    beside_card(&script)
+}
+
+/// Part of a script: visits the page at this address and ignores the certificates.
+fn visit(address: &str) -> String {
+    format!(
+        "address={address}; address=${{address#https://}}; printf 'GET / HTTP/1.0\\r\\n\\r\\n' | \
+         openssl s_client -quiet -ign_eof -connect \"${{address%/}}\" >/dev/null 2>&1\n"
+    )
+}
+
+#[test]
+fn a_browser_gets_a_profile_with_the_module_and_the_address_of_the_page() {
+    let browser = ["#!/bin/sh\ngrep -q libcardea_pkcs11 \"$3/pkcs11.txt\" || exit 1\n", &visit("$4")].concat();
+    let output = browse("--browser", &browser);
     let text = text(&output);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("The PIN of the virtual card is 123456."), "{text}");
     assert!(text.contains("nobody     TLSv1_3"), "{text}");
+}
+
+#[test]
+fn a_browser_of_the_users_own_gets_the_address_of_the_page_and_no_more() {
+    let browser = ["#!/bin/sh\n[ $# = 1 ] || exit 1\n", &visit("$1")].concat();
+    let output = browse("--own-browser", &browser);
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("as `cardea register` has left it") && text.contains("nobody     TLSv1_3"), "{text}");
 }
 
 #[test]
