@@ -357,6 +357,10 @@ pub trait CardApplication: Send {
     fn describe(&mut self, channel: &mut Channel<'_>) -> Result<Description, CardError>;
     /// Everything that can be read without a PIN.
     fn objects(&mut self, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError>;
+    /// What shows only while the user is logged in; `SecurityStatus` where that is not so.
+    fn hidden_objects(&mut self, _: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError> {
+        Ok(Vec::new())
+    }
     /// Verifies reference data. Never sends an empty PIN.
     fn verify(&mut self, channel: &mut Channel<'_>, role: Role, pin: &Pin) -> Result<(), CardError>;
     /// Verifies the user's PIN for one use of a key that wants it each time.
@@ -473,6 +477,11 @@ pub trait CardApplication: Send {
     /// What it does with a private key of a kind that it makes: the token offers that before it has such a key.
     fn abilities(&self, _: KeyKind) -> Option<Abilities> {
         None
+    }
+    /// Whether the card counts the security officer's PIN as verified from a login on, until it is logged out. It does not
+    /// where that PIN is only proved, as PIV's PUK is.
+    fn officer_stays(&self) -> bool {
+        true
     }
     /// What of it is ready for use, as far as the card tells; known once it was described.
     fn readiness(&self) -> Readiness {

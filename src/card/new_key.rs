@@ -117,6 +117,8 @@ pub struct StoreAbilities {
     pub import: &'static [KeyKind],
     /// Kinds of secret keys that it takes or unwraps.
     pub secret: &'static [SecretKind],
+    /// It has keys that show only when the user is logged in: `CardApplication::hidden_objects` finds them.
+    pub hides_keys: bool,
     /// It generates secret keys itself; otherwise the host draws and imports them.
     pub generates_secret: bool,
     /// It has a volatile memory for keys.

@@ -10,6 +10,8 @@ pub enum SecretKind {
         /// 128, 192 or 256.
         bits: usize,
     },
+    /// AES of a length that the card does not tell.
+    AesUntold,
     /// Triple DES with three keys.
     Des3,
     /// Bytes without an algorithm of their own.
@@ -20,16 +22,17 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
-    /// Length of the value in bytes.
+    /// Length of the value in bytes; 0 where the card does not tell it.
     pub fn len(self) -> usize {
         match self {
             Self::Aes { bits } => bits / 8,
+            Self::AesUntold => 0,
             Self::Des3 => 24,
             Self::Generic { length } => length,
         }
     }
 
-    /// Whether the value has no byte.
+    /// Whether the value has no byte that the card tells of.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -37,7 +40,7 @@ impl SecretKind {
     /// Length of a cipher block in bytes; `None` where there is no cipher.
     pub fn block_len(self) -> Option<usize> {
         match self {
-            Self::Aes { .. } => Some(16),
+            Self::Aes { .. } | Self::AesUntold => Some(16),
             Self::Des3 => Some(8),
             Self::Generic { .. } => None,
         }

@@ -49,7 +49,7 @@ impl CardCipher {
             _ => return Err(Error::MechanismInvalid),
         };
         let own = match key.kind {
-            SecretKind::Aes { .. } => matches!(mechanism, Mechanism::Aes(_)),
+            SecretKind::Aes { .. } | SecretKind::AesUntold => matches!(mechanism, Mechanism::Aes(_)),
             SecretKind::Des3 => matches!(mechanism, Mechanism::Des3(_)),
             SecretKind::Generic { .. } => false,
         };

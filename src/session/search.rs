@@ -1,5 +1,7 @@
 //! C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal (PKCS#11 3.2 section 5.7). A search is a snapshot.
 
+use cryptoki_sys::{CKA_CLASS, CKA_TOKEN, CKO_SECRET_KEY};
+
 use super::Session;
 use crate::error::Error;
 use crate::object::template::Template;
@@ -11,6 +13,9 @@ pub fn find_init(session: &Session, template: Template) -> Result<(), Error> {
             return Err(Error::OperationActive);
         }
         let generation = session.generation();
+        if may_be_hidden(&template)? {
+            session.slot().reveal(generation)?;
+        }
         let tokens = session.slot().objects(generation)?;
         let role = session.slot().role(generation)?;
         let found = session.slot().with_state(generation, |state| {
@@ -22,6 +27,12 @@ pub fn find_init(session: &Session, template: Template) -> Result<(), Error> {
         operations.search = Some(found);
         Ok(())
     })
+}
+
+/// Whether this may look for keys that a card shows only to its user.
+fn may_be_hidden(template: &Template) -> Result<bool, Error> {
+    let class = template.ulong(CKA_CLASS)?;
+    Ok(class.is_none_or(|class| class == CKO_SECRET_KEY) && template.boolean(CKA_TOKEN)? != Some(false))
 }
 
 /// C_FindObjects: at most `max` more handles; none means that all were given.

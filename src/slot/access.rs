@@ -127,6 +127,7 @@ impl<'a, 't> CardAccess<'a, 't> {
             store,
             abilities: store.generate.iter().filter_map(abilities).collect(),
             readiness: self.application.readiness(),
+            officer_stays: self.application.officer_stays(),
             pin_path: self.pin_path(),
         }
     }

@@ -86,8 +86,7 @@ impl Slot {
         self.sweep(generation).and(self.forget_verification(generation))
     }
 
-    /// Lets the card forget a PIN that we verified, if it may still hold one. An officer's PIN is only proved, so
-    /// it leaves nothing to forget, unless it is a key.
+    /// Lets the card forget a PIN that we verified, if it may still hold one.
     pub(super) fn forget_verification(&self, generation: u64) -> Result<(), Error> {
         let resets = self.reader().security().resets();
         if !self.with_state(generation, |state| state.is_perhaps_verified(resets))? {
@@ -304,8 +303,8 @@ impl Slot {
                 Err(CardError::PinBlocked) => state.counter(role).refused(Some(0)),
                 Err(_) => {}
             }
-            // A lost answer may have been a yes. An officer's PIN that has tries is only proved; a key stays.
-            let stays = role == Role::User || tries == Tries::Uncounted;
+            // A lost answer may have been a yes. Some cards only prove an officer's PIN that has tries; a key stays.
+            let stays = role == Role::User || tries == Tries::Uncounted || state.facilities.officer_stays;
             if stays && matches!(outcome, Ok(()) | Err(CardError::Channel(_))) {
                 state.may_be_verified(resets);
                 self.reader().touch();

@@ -9,6 +9,7 @@ pub mod info;
 mod initialization;
 pub mod pin_pad;
 pub mod reader;
+mod reveal;
 pub mod security;
 mod standing;
 mod unfinished;

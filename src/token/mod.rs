@@ -34,6 +34,8 @@ pub struct Facilities {
     pub abilities: Vec<(KeyKind, Abilities)>,
     /// What of it is ready for use.
     pub readiness: Readiness,
+    /// The card holds the officer's PIN as verified after a login.
+    pub officer_stays: bool,
     /// How the user's PIN can reach it.
     pub pin_path: PinPath,
 }
@@ -49,6 +51,8 @@ pub struct TokenState {
     pub facilities: Facilities,
     /// The token objects, once read.
     pub objects: Option<Arc<ObjectSet>>,
+    /// Those are with them that the card shows only to its user.
+    pub revealed: bool,
     /// Who is logged in.
     pub login: Login,
     /// The user's retry counter.
@@ -130,7 +134,8 @@ impl TokenState {
     /// An officer who writes the card's keys sees the private ones too, to destroy them: what uses them is the user's
     /// PIN, which the card itself asks for.
     pub fn shows(&self, object: &Object, role: Option<Role>) -> bool {
-        let written = self.facilities.store.officer_writes && matches!(object.content(), Content::PrivateKey(_));
+        let is_key = matches!(object.content(), Content::PrivateKey(_) | Content::CardSecret(_));
+        let written = self.facilities.store.officer_writes && is_key;
         match role {
             Some(Role::User) => true,
             Some(Role::SecurityOfficer) if written && !object.is_session_object() => true,

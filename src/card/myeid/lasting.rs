@@ -67,7 +67,7 @@ impl Lists<'_> {
     pub(super) fn add_secret(&mut self, channel: &mut Channel<'_>, key: &SecretKey) -> Result<(), CardError> {
         let algorithm = match key.kind {
             SecretKind::Des3 => SecretKeyAlgorithm::Des3,
-            SecretKind::Aes { .. } | SecretKind::Generic { .. } => SecretKeyAlgorithm::Generic,
+            SecretKind::Aes { .. } | SecretKind::AesUntold | SecretKind::Generic { .. } => SecretKeyAlgorithm::Generic,
         };
         let mut attributes = self.attributes(key.reference, &key.id, key.usage.into());
         attributes.access = Some(AccessFlags::of(key.local == Some(true), key.extractable));

@@ -75,9 +75,10 @@ pub(super) fn abilities(capabilities: &Capabilities, volatile: bool) -> StoreAbi
     let secret = part(SECRETS, |kind| match kind {
         SecretKind::Aes { bits } => bits <= usize::from(capabilities.aes_bits()),
         SecretKind::Des3 => capabilities.des_bits() >= 192,
-        SecretKind::Generic { .. } => false,
+        SecretKind::Generic { .. } | SecretKind::AesUntold => false,
     });
     StoreAbilities {
+        hides_keys: false,
         generate: pairs,
         import: pairs,
         secret,
@@ -346,7 +347,9 @@ fn file_kind(kind: NewKind) -> Result<(Kind, u16), CardError> {
     let (kind, bits) = match kind {
         NewKind::Private(KeyKind::Rsa { bits }) => (Kind::Rsa, bits),
         NewKind::Private(KeyKind::Ec(curve)) => (Kind::Curve, curve.order_bits()),
-        NewKind::Private(KeyKind::Ed25519 | KeyKind::X25519) => return Err(CardError::NotSupported),
+        NewKind::Private(KeyKind::Ed25519 | KeyKind::X25519) | NewKind::Secret(SecretKind::AesUntold) => {
+            return Err(CardError::NotSupported);
+        }
         NewKind::Secret(SecretKind::Aes { bits }) => (Kind::Aes, bits),
         NewKind::Secret(SecretKind::Des3) => (Kind::Des, 192),
         NewKind::Secret(SecretKind::Generic { length }) => (Kind::GenericSecret, length.saturating_mul(8)),

@@ -3,6 +3,7 @@
 use cardea_apdu::Command;
 
 use super::OpenPgp;
+use super::aes::Known;
 use super::application_data::ApplicationData;
 use super::{cardholder, password};
 use crate::card::command::data_object::put_data_by_number;
@@ -32,6 +33,7 @@ pub(super) fn initialize(
     execute(channel, Command::new(0x00, INS_ACTIVATE_FILE, 0x00, 0x00))?;
     card.select(channel)?;
     card.data = ApplicationData::read(channel)?;
+    card.aes = Known::default();
     // Activated, the card has no KDF data object.
     if officer.expose() != FACTORY_PW3 {
         password::change(channel, None, Role::SecurityOfficer, &Pin::new(FACTORY_PW3), officer)?;

@@ -10,6 +10,7 @@
 //! What cards answer is hostile: structures are read with bounds, and a broken object is left out rather than making the
 //! others unusable.
 
+mod aes;
 mod algorithm;
 mod application_data;
 mod cardholder;
@@ -30,8 +31,9 @@ use cardea_apdu::{Atr, StatusWord};
 
 use super::command::{INS_VERIFY, data_object, security, selection, verification};
 use super::key::{KeyKind, PublicKey};
-use super::new_key::{NewKey, PrivateValue, Storage, StoreAbilities};
+use super::new_key::{NewKey, NewKind, PrivateValue, Storage, StoreAbilities};
 use super::new_object::{Change, NewCertificate};
+use super::secret_key::{CipherMode, Direction, SecretKey};
 use super::x509;
 use super::{
     Abilities, CardApplication, CardError, CardObject, Certificate, DecipherScheme, Description, KeyReference, PinUse,
@@ -66,6 +68,7 @@ pub struct OpenPgp {
     derivation: Option<Derivation>,
     /// The card takes PINs as they are typed: only then can a PIN pad send them.
     takes_typed: bool,
+    aes: aes::Known,
 }
 
 /// Whether the card has an OpenPGP application, at one or two commands.
@@ -85,7 +88,8 @@ pub fn probe(channel: &mut Channel<'_>, _: &Atr) -> Result<Option<Box<dyn CardAp
 impl OpenPgp {
     fn new(data: ApplicationData) -> Self {
         let certificates = Access::of(&data.identifier);
-        Self { data, fresh: true, certificates, verified: Vec::new(), derivation: None, takes_typed: false }
+        let (verified, aes) = (Vec::new(), aes::Known::default());
+        Self { data, fresh: true, certificates, verified, derivation: None, takes_typed: false, aes }
     }
 
     /// Reads the application related data unless they were read just now.
@@ -183,6 +187,10 @@ impl CardApplication for OpenPgp {
 
     fn objects(&mut self, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError> {
         objects::read(self, channel)
+    }
+
+    fn hidden_objects(&mut self, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError> {
+        Ok(self.find_aes_key(channel)?.into_iter().map(CardObject::SecretKey).collect())
     }
 
     /// The first refusal ends it, so a wrong PIN costs one try.
@@ -376,7 +384,10 @@ impl CardApplication for OpenPgp {
     }
 
     fn reserve(&mut self, channel: &mut Channel<'_>, new: &NewKey) -> Result<KeyReference, CardError> {
-        self.place(channel, new).map(Key::reference)
+        match new.kind {
+            NewKind::Private(_) => self.place(channel, new).map(Key::reference),
+            NewKind::Secret(_) => self.reserve_aes(new),
+        }
     }
 
     fn generate_key_pair(
@@ -398,8 +409,32 @@ impl CardApplication for OpenPgp {
         self.import(channel, Key::of(reference)?, new, value)
     }
 
+    fn create_secret_key(
+        &mut self,
+        channel: &mut Channel<'_>,
+        _: KeyReference,
+        new: &NewKey,
+        value: Option<&SecretBytes>,
+    ) -> Result<SecretKey, CardError> {
+        self.write_aes(channel, new, value.ok_or(CardError::NotSupported)?)
+    }
+
+    fn cipher(
+        &mut self,
+        channel: &mut Channel<'_>,
+        key: &SecretKey,
+        direction: Direction,
+        mode: CipherMode<'_>,
+        blocks: &[u8],
+    ) -> Result<SecretBytes, CardError> {
+        if key.reference != aes::REFERENCE {
+            return Err(CardError::NotFound);
+        }
+        aes::cipher(channel, direction, mode, blocks)
+    }
+
     fn delete_key(&mut self, channel: &mut Channel<'_>, reference: KeyReference, _: Storage) -> Result<(), CardError> {
-        self.delete(channel, Key::of(reference)?)
+        if reference == aes::REFERENCE { self.delete_aes(channel) } else { self.delete(channel, Key::of(reference)?) }
     }
 
     fn write_certificate(&mut self, channel: &mut Channel<'_>, new: &NewCertificate) -> Result<Certificate, CardError> {

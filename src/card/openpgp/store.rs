@@ -7,7 +7,7 @@ use super::OpenPgp;
 use super::algorithm::{Attributes, ImportFormat};
 use super::application_data::{ApplicationData, Origin};
 use super::key_reference::Key;
-use super::{certificate, fingerprint, private_key_template, public_key};
+use super::{aes, certificate, fingerprint, private_key_template, public_key};
 use crate::card::command::data_object::{put_data_by_number, put_data_objects};
 use crate::card::key::{Curve, KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, NewKind, PrivateValue, Storage, StoreAbilities};
@@ -41,6 +41,8 @@ impl OpenPgp {
         StoreAbilities {
             generate: kinds,
             import: if self.data.capabilities.key_import { kinds } else { &[] },
+            secret: if self.data.capabilities.aes { aes::KINDS } else { &[] },
+            hides_keys: self.data.capabilities.aes,
             deletes_keys: self.data.capabilities.changeable_attributes,
             certificates: true,
             officer_writes: true,

@@ -458,6 +458,10 @@ impl CardApplication for Piv {
         general_authenticate::agree(channel, reference(key)?, key.kind, peer)
     }
 
+    fn officer_stays(&self) -> bool {
+        false
+    }
+
     fn store(&self) -> StoreAbilities {
         StoreAbilities {
             generate: self.kinds(),

@@ -39,6 +39,7 @@ fn data(label: &str) -> CardObject {
 }
 
 const WRITES: StoreAbilities = StoreAbilities {
+    hides_keys: false,
     generate: &[],
     import: &[],
     secret: &[],

@@ -19,7 +19,7 @@ fn run(
 }
 
 /// ECB on the host.
-fn reference(key: &[u8], blocks: &[u8]) -> Vec<u8> {
+pub fn reference(key: &[u8], blocks: &[u8]) -> Vec<u8> {
     let cipher = aes::Aes256::new_from_slice(key).unwrap();
     let mut result = Vec::new();
     for chunk in blocks.chunks(16) {
@@ -31,7 +31,7 @@ fn reference(key: &[u8], blocks: &[u8]) -> Vec<u8> {
 }
 
 /// CBC on the host.
-fn chained(key: &[u8], vector: &[u8], blocks: &[u8]) -> Vec<u8> {
+pub fn chained(key: &[u8], vector: &[u8], blocks: &[u8]) -> Vec<u8> {
     let mut vector = vector.to_vec();
     let mut result = Vec::new();
     for chunk in blocks.chunks(16) {
@@ -42,7 +42,7 @@ fn chained(key: &[u8], vector: &[u8], blocks: &[u8]) -> Vec<u8> {
     result
 }
 
-fn text(blocks: usize) -> Vec<u8> {
+pub fn text(blocks: usize) -> Vec<u8> {
     (0..blocks * 16).map(|position| (position * 7 % 251) as u8).collect()
 }
 

@@ -14,7 +14,7 @@ use cardea_pkcs11::session::Session;
 
 use crate::in_process::keys::{DIGEST, decrypted, encrypted, private, signature, verified};
 use crate::in_process::link::LocalReader;
-use crate::in_process::setting::{CONTEXT, USER, library, pin};
+use crate::in_process::setting::{CONTEXT, SO, USER, library, pin};
 
 struct Setting {
     library: Library,
@@ -86,6 +86,19 @@ fn a_logout_and_the_last_close_reach_the_card() {
     session.login(USER, pin(PW1)).unwrap();
     setting.library.close_all_sessions(0).unwrap();
     assert!(!setting.verified(0x81) && !setting.verified(0x82));
+}
+
+#[test]
+fn an_officers_logout_and_last_close_reach_the_card() {
+    let setting = Setting::new(&OpenPgpLayout::modern());
+    let session = setting.open();
+    session.login(SO, pin(PW3)).unwrap();
+    assert!(setting.verified(0x83));
+    session.logout().unwrap();
+    assert!(!setting.verified(0x83));
+    session.login(SO, pin(PW3)).unwrap();
+    setting.library.close_all_sessions(0).unwrap();
+    assert!(!setting.verified(0x83));
 }
 
 #[test]

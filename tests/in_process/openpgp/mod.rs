@@ -1,5 +1,6 @@
 //! The OpenPGP driver over the virtual card, whose application others wrote.
 
+mod aes;
 mod bench;
 mod curves;
 mod library;
@@ -7,4 +8,5 @@ mod operations;
 mod passwords;
 mod pin_pad;
 mod reading;
+mod secret_key;
 mod writing;
