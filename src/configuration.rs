@@ -12,8 +12,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use crate::environment;
 use crate::log::{Level, Log};
+use crate::{environment, own_file};
+
+/// Longest file in bytes that is read.
+const LONGEST_FILE: u64 = 65_536;
 
 /// What administrators and users may decide.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -137,7 +140,7 @@ impl Configuration {
     pub fn read() -> (Self, Vec<Ignored>) {
         let (mut configuration, mut ignored) = (Self::default(), Vec::new());
         for path in paths() {
-            match std::fs::read_to_string(&path) {
+            match own_file::text(&path, LONGEST_FILE) {
                 Ok(text) => ignored.extend(configuration.add(&path, &text)),
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
                 Err(error) => {

@@ -12,12 +12,12 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::card::{KeyReference, Storage};
-use crate::environment;
 use crate::sync::Mutex;
+use crate::{environment, own_file};
 
 /// First word of the lines of volatile objects.
 const VOLATILE: &str = "1";
@@ -25,8 +25,6 @@ const VOLATILE: &str = "1";
 const LASTING: &str = "2";
 /// Longest file in bytes that is read; a longer one is damaged.
 const LONGEST: u64 = 65_536;
-/// O_NOFOLLOW on Linux (the value of `asm-generic/fcntl.h`).
-const NO_FOLLOW: i32 = 0o400_000;
 
 /// The journal of this user.
 pub struct Journal {
@@ -219,17 +217,8 @@ impl Journal {
         if let (true, Some(folder)) = (create, path.parent()) {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
-        let file = OpenOptions::new()
-            .read(true)
-            .write(create)
-            .create(create)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(NO_FOLLOW)
-            .open(path)?;
-        let metadata = file.metadata()?;
-        let mine = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == metadata.uid());
-        if metadata.is_file() && mine { Ok(file) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+        let mut options = OpenOptions::new();
+        own_file::open(options.read(true).write(create).create(create).truncate(false).mode(0o600), path)
     }
 }
 
@@ -303,6 +292,8 @@ fn start_time(process: u32) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     const KEY: KeyReference = KeyReference(0x4D01);

@@ -28,6 +28,7 @@ pub mod library;
 pub mod log;
 pub mod mechanism;
 pub mod object;
+pub mod own_file;
 pub mod pcsc;
 pub mod profile;
 pub mod registry;

@@ -4,13 +4,13 @@
 //! standard error. What is secret is decided where a command is built (`Command::secret_command`), not here.
 
 use std::fmt::Arguments;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 
 use parking_lot::Mutex;
 
-use crate::environment;
+use crate::{environment, own_file};
 
 /// How much is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -40,8 +40,8 @@ impl Log {
             _ => return Self::default(),
         };
         // Readable by its owner alone: a trace shows which certificates somebody uses.
-        let open = |path| OpenOptions::new().create(true).append(true).mode(0o600).open(path).ok();
-        let file = environment::variable("CARDEA_LOG_FILE").and_then(open).map(Mutex::new);
+        let open = |path: PathBuf| own_file::append(&path).ok();
+        let file = environment::variable("CARDEA_LOG_FILE").map(PathBuf::from).and_then(open).map(Mutex::new);
         Self { level, file }
     }
 

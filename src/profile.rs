@@ -11,11 +11,10 @@ mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::environment;
+use crate::{environment, own_file};
 pub use family::{Ability, Exchange, Fault, Mechanics, PinPad, ReaderProfile, UsbId};
 
 include!(concat!(env!("OUT_DIR"), "/reader_profiles.rs"));
@@ -116,12 +115,7 @@ fn toml_files(folder: &Path) -> Vec<PathBuf> {
 
 fn read(path: &Path) -> Result<ReaderProfile, Malformed> {
     let malformed = |line, message| Malformed { path: path.to_owned(), line, message };
-    let mut text = String::new();
-    let file = File::open(path).map_err(|error| malformed(1, error.to_string()))?;
-    file.take(LONGEST_FILE + 1).read_to_string(&mut text).map_err(|error| malformed(1, error.to_string()))?;
-    if u64::try_from(text.len()).is_ok_and(|length| length > LONGEST_FILE) {
-        return Err(malformed(1, format!("longer than {LONGEST_FILE} bytes")));
-    }
+    let text = own_file::text(path, LONGEST_FILE).map_err(|error| malformed(1, error.to_string()))?;
     toml::from_str(&text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         malformed(before.matches('\n').count() + 1, error.message().to_owned())
