@@ -1,6 +1,7 @@
 //! One card with PIV and OpenPGP, and three programs at once: we with a session that stays open, OpenSC's pkcs11-tool and
 //! GnuPG's scdaemon. The card drops a verified PIN when another application is selected, as most do.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -64,7 +65,7 @@ fn a_card_shared_with_opensc_and_scdaemon_serves_all_and_wants_the_pin_only_wher
         (ours.map(|ours| ours.join().unwrap()), opensc.join().unwrap(), gnupg.join().unwrap())
     });
     for ours in ours {
-        print!("{}", ours.succeeded().lines_with("signatures").concat());
+        println!("{}", ours.succeeded().lines_with("signatures").concat());
     }
     println!("OpenSC: {opensc}\nscdaemon: {gnupg}");
     assert!(opensc.signatures > 0 && gnupg.signatures > 0, "OpenSC: {opensc}, scdaemon: {gnupg}");
@@ -75,18 +76,12 @@ fn a_card_shared_with_opensc_and_scdaemon_serves_all_and_wants_the_pin_only_wher
 #[derive(Default)]
 struct Tally {
     signatures: u32,
-    failures: Vec<String>,
+    failures: BTreeMap<String, u32>,
 }
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "{} right signatures, failures of {} kinds {:?}",
-            self.signatures,
-            self.failures.len(),
-            self.failures
-        )
+        write!(formatter, "{} right signatures, failures {:?}", self.signatures, self.failures)
     }
 }
 
@@ -96,11 +91,7 @@ fn repeat(end: Instant, mut sign: impl FnMut() -> Result<(), String>) -> Tally {
     while Instant::now() < end || (tally.signatures == 0 && Instant::now() < end + PATIENCE) {
         match sign() {
             Ok(()) => tally.signatures += 1,
-            Err(failure) => {
-                if !tally.failures.contains(&failure) {
-                    tally.failures.push(failure);
-                }
-            }
+            Err(failure) => *tally.failures.entry(failure).or_default() += 1,
         }
     }
     tally
@@ -180,7 +171,7 @@ fn opensc_signs(station: &Station) -> Result<(), String> {
     let files = ["-i", digest.to_str().unwrap(), "-o", signature.to_str().unwrap()];
     let run = station.run("pkcs11-tool", login.iter().chain(&sign).chain(&files));
     if !run.status.success() || !signature.exists() {
-        return Err(run.text.lines().last().unwrap_or_default().to_owned());
+        return Err(run.lines_with("error").join("; "));
     }
     verified(station, "9a.pub.pem", &digest, &signature, &[]);
     Ok(())

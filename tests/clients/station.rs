@@ -9,7 +9,7 @@ use cardea_harness::card::VirtualCard;
 use cardea_harness::myeid::{MyEidCard, MyEidLayout, MyEidOptions, provision_myeid};
 use cardea_harness::openpgp::{OPENPGP_AID, OpenPgpCard, OpenPgpLayout, OpenPgpOptions, provision_openpgp};
 use cardea_harness::piv::{PivCard, PivOptions};
-use cardea_harness::provision::{Authority, Chuid, Layout, Provisioned, provision};
+use cardea_harness::provision::{Authority, Chuid, Holder, Layout, Provisioned, provision};
 use cardea_harness::reader::VirtualReader;
 use cardea_harness::several::PivAndOpenPgpCard;
 
@@ -117,16 +117,14 @@ impl Station {
     /// The same with a card of another kind.
     pub fn with_openpgp_options(options: OpenPgpOptions, layout: &OpenPgpLayout) -> Self {
         let mut inserted = OpenPgpCard::new(options);
-        let provisioned = provision_openpgp(&mut inserted, layout, &Authority::default());
+        let written = provision_openpgp(&mut inserted, layout, &Authority::default());
         let provisioned = Provisioned {
-            pin: provisioned.pin,
-            puk: provisioned.so_pin,
-            management_key: Vec::new(),
-            ca_pem: provisioned.ca_pem,
-            certificates: provisioned.certificates,
-            public_keys: provisioned.public_keys,
-            chuid: Chuid::default(),
-            holder: layout.holder.clone(),
+            pin: written.pin,
+            puk: written.so_pin,
+            ca_pem: written.ca_pem,
+            certificates: written.certificates,
+            public_keys: written.public_keys,
+            ..nothing_of_piv(layout.holder.clone())
         };
         Self::with_card(Box::new(inserted), provisioned)
     }
@@ -151,16 +149,15 @@ impl Station {
     /// A bench with a MyEID card, to which programs write with the user's PIN alone.
     pub fn with_myeid() -> Self {
         let mut inserted = MyEidCard::new(MyEidOptions::default());
-        let provisioned = provision_myeid(&mut inserted, &MyEidLayout::standard(), &Authority::default());
+        let layout = MyEidLayout::standard();
+        let written = provision_myeid(&mut inserted, &layout, &Authority::default());
         let provisioned = Provisioned {
-            pin: provisioned.pin,
-            puk: provisioned.so_pin,
-            management_key: Vec::new(),
-            ca_pem: provisioned.ca_pem,
-            certificates: provisioned.certificates,
-            public_keys: provisioned.public_keys,
-            chuid: Chuid::default(),
-            holder: MyEidLayout::standard().holder,
+            pin: written.pin,
+            puk: written.so_pin,
+            ca_pem: written.ca_pem,
+            certificates: written.certificates,
+            public_keys: written.public_keys,
+            ..nothing_of_piv(layout.holder)
         };
         Self::with_card(Box::new(inserted), provisioned)
     }
@@ -219,7 +216,7 @@ impl Station {
         card.power_on();
         let result = work(&mut *card);
         card.power_off();
-        self.reader.insert(Boxed(card));
+        self.reader.insert(card);
         result
     }
 
@@ -243,27 +240,16 @@ impl Station {
     }
 }
 
-/// A card that was in a reader before.
-struct Boxed(Box<dyn VirtualCard>);
-
-impl VirtualCard for Boxed {
-    fn atr(&self) -> Vec<u8> {
-        self.0.atr()
-    }
-
-    fn power_on(&mut self) {
-        self.0.power_on();
-    }
-
-    fn reset(&mut self) {
-        self.0.reset();
-    }
-
-    fn power_off(&mut self) {
-        self.0.power_off();
-    }
-
-    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
-        self.0.transmit(command)
+/// What a card without PIV leaves empty.
+fn nothing_of_piv(holder: Holder) -> Provisioned {
+    Provisioned {
+        pin: String::new(),
+        puk: String::new(),
+        management_key: Vec::new(),
+        ca_pem: String::new(),
+        certificates: Vec::new(),
+        public_keys: Vec::new(),
+        chuid: Chuid::default(),
+        holder,
     }
 }

@@ -156,6 +156,18 @@ fn what_others_wrote_stays_as_it_is() {
 }
 
 #[test]
+fn where_p11_kit_has_the_module_from_somebody_else_that_file_is_named() {
+    let home = Home(std::env::temp_dir().join(format!("cardea-home-other-file-{}", std::process::id())));
+    let file = home.0.join(".config/pkcs11/modules/other.module");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let module = crate::module::path().to_str().unwrap();
+    fs::write(&file, format!("module: {module}\n")).unwrap();
+    let register = ["register", "--only", "p11-kit", "--module", module];
+    home.cardea(&register).succeeded().says(&format!("as it was {}", file.display()));
+    assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
+}
+
+#[test]
 fn an_entry_survives_what_nss_writes_beside_it_and_is_taken_away_all_the_same() {
     if !ready() {
         return;

@@ -101,8 +101,8 @@ pub(crate) fn survey(home: &Path) -> Vec<Place> {
             file: database.file,
         })
         .collect();
-    let file = p11kit::user_file(home);
-    places.push(Place { program: Program::P11Kit, state: p11kit::state(&file), file, sandboxed: false });
+    let (file, state) = p11kit::place(home);
+    places.push(Place { program: Program::P11Kit, state, file, sandboxed: false });
     places
 }
 

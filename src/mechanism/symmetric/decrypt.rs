@@ -2,13 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use super::aes::Aes;
-use super::blocks::{BlockCipher, Blocks};
-use super::counter::Counter;
-use super::gcm::Gcm;
+use super::mode::Mode;
 use super::{SecretKey, check_cipher, collect, joined, key_wrap, leaving_nothing, padding};
 use crate::error::Error;
-use crate::mechanism::{AesMode, Des3Mode, KeyWrap, Mechanism, Result};
+use crate::mechanism::{Mechanism, Result};
 use crate::secret::SecretBytes;
 
 /// A decryption in progress. Its memory is wiped when it ends.
@@ -18,51 +15,11 @@ pub struct Decryptor {
     pending: SecretBytes,
 }
 
-enum Mode {
-    Blocks(Box<Blocks>),
-    Ctr(Box<Aes>, Box<Counter>),
-    /// Nothing is given before the tag at the end was found right.
-    Gcm(Box<Aes>, Box<Gcm>),
-    Wrap(Box<Aes>, KeyWrap),
-}
-
 impl Decryptor {
     /// C_DecryptInit; errors as of [`check_cipher`], `KeySizeRange` for a key that the cipher does not have.
     pub fn new(mechanism: &Mechanism, key: &SecretKey) -> Result<Self> {
         check_cipher(mechanism, key.kind)?;
-        leaving_nothing(|| Self::with_mode(mechanism, key))
-    }
-
-    fn with_mode(mechanism: &Mechanism, key: &SecretKey) -> Result<Self> {
-        let value = key.value.expose();
-        let mode = match mechanism {
-            Mechanism::Des3(mode) => {
-                let cipher = BlockCipher::des3(value)?;
-                Mode::Blocks(Box::new(match mode {
-                    Des3Mode::Ecb => Blocks::new(cipher, None, false),
-                    Des3Mode::Cbc { iv } => Blocks::new(cipher, Some(iv), false),
-                    Des3Mode::CbcPad { iv } => Blocks::new(cipher, Some(iv), true),
-                }))
-            }
-            Mechanism::Aes(AesMode::Ecb) => Mode::Blocks(Box::new(Blocks::new(BlockCipher::aes(value)?, None, false))),
-            Mechanism::Aes(AesMode::Cbc { iv }) => {
-                Mode::Blocks(Box::new(Blocks::new(BlockCipher::aes(value)?, Some(iv), false)))
-            }
-            Mechanism::Aes(AesMode::CbcPad { iv }) => {
-                Mode::Blocks(Box::new(Blocks::new(BlockCipher::aes(value)?, Some(iv), true)))
-            }
-            Mechanism::Aes(AesMode::Ctr { block, bits }) => {
-                Mode::Ctr(Box::new(Aes::new(value)?), Box::new(Counter::new(*block, *bits)))
-            }
-            Mechanism::Aes(AesMode::Gcm(parameters)) => {
-                let aes = Box::new(Aes::new(value)?);
-                let gcm = Gcm::new(&aes, parameters);
-                Mode::Gcm(aes, Box::new(gcm))
-            }
-            Mechanism::Aes(AesMode::Wrap(wrap)) => Mode::Wrap(Box::new(Aes::new(value)?), *wrap),
-            _ => return Err(Error::MechanismInvalid),
-        };
-        Ok(Self { mode, pending: Zeroizing::default() })
+        leaving_nothing(|| Ok(Self { mode: Mode::new(mechanism, key)?, pending: Zeroizing::default() }))
     }
 
     /// Most bytes that `length` bytes of cryptogram are the encryption of.

@@ -14,6 +14,7 @@ mod encrypt;
 mod gcm;
 mod key_wrap;
 mod mac;
+mod mode;
 pub mod padding;
 mod parity;
 

@@ -47,7 +47,7 @@ pub(crate) fn open(profile: Profile) -> Result<()> {
         }
         Profile::Own => {
             println!("{program} opens {} in your own profile, as `cardea register` has left it.", page.url());
-            println!("It does not know who vouches for the page: choose Advanced, then Accept the Risk.");
+            println!("It does not know who vouches for the page: choose Advanced, and go on from there.");
         }
     }
     if let Ok(pin) = std::env::var("CARDEA_PIN") {

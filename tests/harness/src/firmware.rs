@@ -82,6 +82,34 @@ impl VirtualCard for Chip {
     }
 }
 
+/// A card is what the chip is that it consists of.
+macro_rules! on_a_chip {
+    ($card:ty) => {
+        impl $crate::card::VirtualCard for $card {
+            fn atr(&self) -> Vec<u8> {
+                self.0.atr()
+            }
+
+            fn power_on(&mut self) {
+                self.0.power_on();
+            }
+
+            fn reset(&mut self) {
+                self.0.reset();
+            }
+
+            fn power_off(&mut self) {
+                self.0.power_off();
+            }
+
+            fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
+                self.0.transmit(command)
+            }
+        }
+    };
+}
+pub(crate) use on_a_chip;
+
 impl Drop for Chip {
     fn drop(&mut self) {
         self.jobs = None;

@@ -9,8 +9,8 @@
 mod command_layer;
 mod provision;
 
-use crate::card::{Atr, VirtualCard};
-use crate::firmware::{Behaviour, Chip, Image, Installed, PreparedKey, random};
+use crate::card::Atr;
+use crate::firmware::{Behaviour, Chip, Image, Installed, PreparedKey, on_a_chip, random};
 use command_layer::CommandLayer;
 
 pub use provision::{OpenPgpKeyKind, OpenPgpLayout, ProvisionedOpenPgp, provision_openpgp, public_key, rsa_public_key};
@@ -88,24 +88,4 @@ pub(crate) fn image(options: &OpenPgpOptions) -> Image {
     }
 }
 
-impl VirtualCard for OpenPgpCard {
-    fn atr(&self) -> Vec<u8> {
-        self.0.atr()
-    }
-
-    fn power_on(&mut self) {
-        self.0.power_on();
-    }
-
-    fn reset(&mut self) {
-        self.0.reset();
-    }
-
-    fn power_off(&mut self) {
-        self.0.power_off();
-    }
-
-    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
-        self.0.transmit(command)
-    }
-}
+on_a_chip!(OpenPgpCard);

@@ -17,8 +17,8 @@ mod management_key;
 mod metadata;
 mod tries;
 
-use crate::card::{Atr, VirtualCard, historical_bytes};
-use crate::firmware::{Behaviour, Chip, Image, Installed, PreparedKey, random};
+use crate::card::{Atr, historical_bytes};
+use crate::firmware::{Behaviour, Chip, Image, Installed, PreparedKey, on_a_chip, random};
 use command_layer::CommandLayer;
 
 pub use key_material::PrivateKey;
@@ -134,24 +134,4 @@ pub(crate) fn image(options: &PivOptions) -> Image {
     }
 }
 
-impl VirtualCard for PivCard {
-    fn atr(&self) -> Vec<u8> {
-        self.0.atr()
-    }
-
-    fn power_on(&mut self) {
-        self.0.power_on();
-    }
-
-    fn reset(&mut self) {
-        self.0.reset();
-    }
-
-    fn power_off(&mut self) {
-        self.0.power_off();
-    }
-
-    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
-        self.0.transmit(command)
-    }
-}
+on_a_chip!(PivCard);

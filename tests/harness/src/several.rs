@@ -1,7 +1,7 @@
 //! A card that carries the PIV and the OpenPGP application, as many tokens do; selecting one ends the login of the other.
 
-use crate::card::{Atr, VirtualCard, historical_bytes};
-use crate::firmware::{Chip, Image, Installed, random};
+use crate::card::{Atr, historical_bytes};
+use crate::firmware::{Chip, Image, Installed, on_a_chip, random};
 use crate::openpgp::{self, OpenPgpOptions};
 use crate::piv::{self, PivOptions};
 
@@ -27,24 +27,4 @@ fn joined(piv: Image, openpgp: Image) -> Image {
     }
 }
 
-impl VirtualCard for PivAndOpenPgpCard {
-    fn atr(&self) -> Vec<u8> {
-        self.0.atr()
-    }
-
-    fn power_on(&mut self) {
-        self.0.power_on();
-    }
-
-    fn reset(&mut self) {
-        self.0.reset();
-    }
-
-    fn power_off(&mut self) {
-        self.0.power_off();
-    }
-
-    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
-        self.0.transmit(command)
-    }
-}
+on_a_chip!(PivAndOpenPgpCard);

@@ -13,25 +13,26 @@ const MARK: &str = "# Written by `cardea register`; `cardea unregister` takes it
 /// Where packages and administrators register modules for everybody.
 const SYSTEM: [&str; 3] = ["/etc/pkcs11/modules", "/usr/share/p11-kit/modules", "/usr/local/share/p11-kit/modules"];
 
-/// The user's own file.
-pub(super) fn user_file(home: &Path) -> PathBuf {
-    let configured = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    configured.unwrap_or_else(|| home.join(".config")).join("pkcs11/modules/cardea.module")
-}
-
-/// What p11-kit knows of the module: from the user's folder first, then from the system's.
-pub(super) fn state(file: &Path) -> State {
-    if let Ok(text) = fs::read_to_string(file) {
+/// Where p11-kit knows the module from, and what it knows: the user's own file, then whatever names the module in the
+/// user's folder and those of the system. Where nothing does, the user's own file is the place for it.
+pub(super) fn place(home: &Path) -> (PathBuf, State) {
+    let file = user_file(home);
+    if let Ok(text) = fs::read_to_string(&file) {
         let module = module(&text).unwrap_or_default();
-        return if text.starts_with(MARK) { State::Ours(module) } else { State::Foreign(module) };
+        return (file, if text.starts_with(MARK) { State::Ours(module) } else { State::Foreign(module) });
     }
     let folders = file.parent().into_iter().map(Path::to_owned).chain(SYSTEM.map(PathBuf::from));
     let files = folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
-    let modules = files.filter_map(|entry| module(&fs::read_to_string(entry.path()).ok()?));
-    match modules.into_iter().find(|module| module.to_str().is_some_and(is_module)) {
-        Some(module) => State::Foreign(module),
-        None => State::Absent,
+    let mut modules = files.filter_map(|entry| Some((entry.path(), module(&fs::read_to_string(entry.path()).ok()?)?)));
+    match modules.find(|(_, module)| module.to_str().is_some_and(is_module)) {
+        Some((file, module)) => (file, State::Foreign(module)),
+        None => (file, State::Absent),
     }
+}
+
+fn user_file(home: &Path) -> PathBuf {
+    let configured = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    configured.unwrap_or_else(|| home.join(".config")).join("pkcs11/modules/cardea.module")
 }
 
 /// Writes the user's file.
