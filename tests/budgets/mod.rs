@@ -144,6 +144,8 @@ fn an_openpgp_card_gets_no_more_commands_than_it_should() {
         ("all objects", 10),
         // The question which application it is, the KDF data object, and PW1 for each of its two purposes.
         ("login", 4),
+        // Once: whether there is an AES key, which nobody but the user sees, and if not, whether that is why.
+        ("all objects after login", 2),
         ("RSA-2048 signature, first", 1),
         ("RSA-2048 signature, warm", 1),
         ("01 P-256 signature with its PIN", 3),

@@ -22,6 +22,7 @@ mod pkcs11_tool;
 pub mod program;
 mod python;
 mod sharing;
+mod ssh_ed25519;
 pub mod station;
 mod strongswan;
 mod trace;

@@ -1,5 +1,5 @@
 //! OpenSSH: `ssh-keygen -D`, `ssh -o PKCS11Provider=` to a server of our own, and `ssh-agent`. It takes no Ed25519 key from
-//! a module.
+//! a module: with those the agent of [`super::ssh_ed25519`] signs.
 //!
 //! The agent not with 9C: it has nobody to ask for the PIN of an operation, and signs without, which
 //! CKA_ALWAYS_AUTHENTICATE forbids (PKCS#11 3.2 4.9). ssh leaves that login out where it has just logged the user in.
@@ -18,7 +18,7 @@ use super::station::{Card, Station};
 use crate::module;
 
 /// Where sshd is: it wants to be started by its absolute path.
-const SSHD: &str = "/usr/sbin/sshd";
+pub const SSHD: &str = "/usr/sbin/sshd";
 
 /// The public keys as `ssh-keygen -D` prints them.
 fn public_keys(station: &Station) -> String {
@@ -50,14 +50,14 @@ fn ssh_keygen_prints_the_public_keys_without_login() {
 }
 
 /// A server on a port of its own that lets in whoever has the keys in `authorized`; it ends with this value.
-struct Server {
+pub struct Server {
     process: Child,
-    port: u16,
+    pub port: u16,
     log: PathBuf,
 }
 
 impl Server {
-    fn start(directory: &Path, authorized: &str) -> Self {
+    pub fn start(directory: &Path, authorized: &str) -> Self {
         let file = |name: &str| directory.join(name);
         let mut keygen = Command::new("ssh-keygen");
         keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(file("host"));
@@ -97,7 +97,7 @@ impl Server {
         }
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 }

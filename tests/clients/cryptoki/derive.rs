@@ -30,6 +30,12 @@ fn derive(session: &Session, key: ObjectHandle, kdf: EcKdf<'_>, point: &[u8], le
     }
 }
 
+/// The secret that the key agrees on with the holder of this point.
+pub(super) fn agreed(session: &Session, key: ObjectHandle, point: &[u8]) -> Vec<u8> {
+    let length = if point.len() == 32 { 32 } else { point.len() / 2 };
+    derive(session, key, EcKdf::null(), point, length).unwrap()
+}
+
 /// X9.63 as OpenSSL computes it.
 fn x963(token: &Token, hash: &str, shared: &[u8], info: &[u8], length: usize) -> Vec<u8> {
     let arguments = [

@@ -10,6 +10,7 @@ mod mechanism;
 mod raw;
 mod secrets;
 mod sign;
+mod writing;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};

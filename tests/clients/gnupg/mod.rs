@@ -13,13 +13,13 @@ use super::station::{Card, Station};
 use crate::module;
 
 /// GnuPG with a home of its own at a station; its daemons end with this value.
-struct GnuPg<'s> {
+pub struct GnuPg<'s> {
     station: &'s Station,
 }
 
 impl<'s> GnuPg<'s> {
     /// `None`, and why, where it is not installed.
-    fn new(station: &'s Station) -> Option<Self> {
+    pub fn new(station: &'s Station) -> Option<Self> {
         if !installed("gpg", "gnupg") || !installed("/usr/lib/gnupg/scdaemon", "scdaemon") {
             return None;
         }
@@ -31,7 +31,7 @@ impl<'s> GnuPg<'s> {
         Some(Self { station })
     }
 
-    fn card_status(&self) -> String {
+    pub fn card_status(&self) -> String {
         let run = self.station.run("gpg", ["--batch", "--with-colons", "--card-status"]).succeeded();
         self.let_go();
         run.text
