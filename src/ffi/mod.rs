@@ -4,9 +4,10 @@
 //! give by construction:
 //!
 //! 1. `CKR_CRYPTOKI_NOT_INITIALIZED`, compared by process before any lock is taken;
-//! 2. the arguments themselves — null pointers, lengths, reserved pointers — `CKR_ARGUMENTS_BAD`;
-//! 3. the session or slot — `CKR_SESSION_HANDLE_INVALID`, `CKR_SLOT_ID_INVALID`;
-//! 4. everything else: what mechanisms and templates say, then the call itself. A function that the module does not
+//! 2. the session — `CKR_SESSION_HANDLE_INVALID`, which has precedence over what 5.1.6 lists (5.1.7);
+//! 3. the arguments themselves — null pointers, lengths, reserved pointers — `CKR_ARGUMENTS_BAD`;
+//! 4. the slot — `CKR_SLOT_ID_INVALID`;
+//! 5. everything else: what mechanisms and templates say, then the call itself. A function that the module does not
 //!    have yet answers `CKR_FUNCTION_NOT_SUPPORTED` here and no earlier.
 //!
 //! A chapter copies in, calls the floor below, and copies out. No panic crosses into C, and a result is one that the
@@ -104,16 +105,15 @@ fn guarded(body: impl FnOnce() -> Result<CK_RV, CK_RV>) -> CK_RV {
     catch_unwind(AssertUnwindSafe(body)).map_or(CKR_GENERAL_ERROR, |result| result.unwrap_or_else(|rv| rv))
 }
 
-/// Judges the arguments, then the session, then runs `body`.
+/// Judges the session, then the arguments, then runs `body`.
 fn in_session<T>(
     library: &Library,
     session: CK_SESSION_HANDLE,
     arguments: impl FnOnce() -> Result<T>,
     body: impl FnOnce(&Session, T) -> Result<()>,
 ) -> Result<()> {
-    let arguments = arguments()?;
     let session = library.session(number(session))?;
-    body(&session, arguments)
+    body(&session, arguments()?)
 }
 
 /// `in_session` for a step of the operation `kind`: bad arguments end it, as every outcome does but an answer to a
@@ -125,12 +125,12 @@ fn in_operation<T>(
     arguments: impl FnOnce() -> Result<T>,
     body: impl FnOnce(&Session, T) -> Result<()>,
 ) -> Result<()> {
-    let ended = |error| {
-        // The session may be invalid; the arguments are what is reported.
-        let _ = library.session(number(session)).and_then(|session| session.cancel(number(kind)));
-        error
-    };
-    in_session(library, session, || arguments().map_err(ended), body)
+    let session = library.session(number(session))?;
+    let arguments = arguments().inspect_err(|_| {
+        // What is wrong with the arguments is reported, whatever becomes of the operation.
+        let _ = session.cancel(number(kind));
+    })?;
+    body(&session, arguments)
 }
 
 /// Judges the arguments, then the slot, then runs `body`.
