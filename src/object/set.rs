@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cryptoki_sys::{CKA_COPYABLE, CKA_DESTROYABLE, CKA_MODIFIABLE};
+use cryptoki_sys::{CKA_COPYABLE, CKA_DESTROYABLE, CKA_MODIFIABLE, CKP_AUTHENTICATION_TOKEN};
 
 use super::{Object, card_secret_key, certificate, data, private_key, profile, public_key};
 use crate::card::new_key::StoreAbilities;
@@ -18,7 +18,8 @@ pub struct ObjectSet {
     token: String,
     store: StoreAbilities,
     items: Vec<Item>,
-    profile: Shown,
+    /// For each of [`profile::ALL`].
+    profiles: Vec<Shown>,
     /// Handles of public halves that went with their private keys and that nobody has destroyed yet.
     parted: Vec<u64>,
 }
@@ -58,9 +59,9 @@ impl ObjectSet {
     /// The objects of the token with this serial number, which makes and takes what `store` says; each gets a handle of
     /// its own.
     pub fn new(token: &str, card: &[CardObject], store: StoreAbilities, handles: &Handles) -> Self {
-        let profile = (handles.next(), Arc::new(profile::public_certificates(token)));
+        let profiles = profile::ALL.map(|profile| (handles.next(), Arc::new(profile::object(token, profile)))).to_vec();
         let (items, parted) = (Vec::new(), Vec::new());
-        let mut set = Self { token: token.to_owned(), store, items, profile, parted };
+        let mut set = Self { token: token.to_owned(), store, items, profiles, parted };
         set.items = card.iter().map(|card| set.item(card.clone(), None, handles)).collect();
         set
     }
@@ -77,7 +78,14 @@ impl ObjectSet {
 
     fn shown(&self) -> impl Iterator<Item = &Shown> {
         let items = self.items.iter().flat_map(|item| item.public.iter().chain([&item.own]));
-        items.chain([&self.profile])
+        items.chain(self.claimed())
+    }
+
+    /// The profiles that the token has with these objects.
+    fn claimed(&self) -> impl Iterator<Item = &Shown> {
+        let authenticates = self.items.iter().any(|item| item.public.is_some() && profile::authenticates(&item.card));
+        let all = profile::ALL.iter().zip(&self.profiles);
+        all.filter(move |(profile, _)| **profile != CKP_AUTHENTICATION_TOKEN || authenticates).map(|(_, shown)| shown)
     }
 
     /// What the card holds.
@@ -88,7 +96,7 @@ impl ObjectSet {
     /// What a handle stands for.
     pub fn source(&self, handle: u64) -> Option<Source> {
         let is = |shown: &Shown| shown.0 == handle;
-        if is(&self.profile) {
+        if self.claimed().any(is) {
             return Some(Source::Module);
         }
         if self.parted.contains(&handle) {

@@ -111,13 +111,15 @@ fn a_changed_object_keeps_its_handle() {
 #[test]
 fn a_public_half_goes_alone_or_with_its_private_key_and_comes_again() {
     let (set, handles) = set(&[key(1)]);
-    let &[public, private, profile] = handles_of(&set).as_slice() else { panic!() };
+    let all = handles_of(&set);
+    let [public, private, profiles @ ..] = all.as_slice() else { panic!() };
+    let (public, private) = (*public, *private);
     let alone = set.without(public);
-    assert_eq!(handles_of(&alone), [private, profile]);
+    assert_eq!(handles_of(&alone), [&[private], profiles].concat());
     let (again, handle) = alone.with_public_half(private, &handles).unwrap();
     assert!(again.find(handle).is_some());
     let gone = set.without(private);
-    assert_eq!(handles_of(&gone), [profile]);
+    assert_eq!(handles_of(&gone), profiles);
     assert_eq!(gone.source(public), Some(Source::Parted), "its owner may destroy it still");
     assert_eq!(gone.without(public).source(public), None);
 }
@@ -129,4 +131,25 @@ fn what_a_token_cannot_do_its_objects_do_not_permit() {
     for (_, object) in set.iter() {
         assert!(!object.permits(CKA_DESTROYABLE) && !object.permits(CKA_MODIFIABLE));
     }
+}
+
+#[test]
+fn a_token_claims_the_profiles_that_it_has() {
+    let claimed = |set: &ObjectSet| -> Vec<CK_ULONG> {
+        set.iter().filter_map(|(_, object)| object.attributes().number(CKA_PROFILE_ID)).collect()
+    };
+    let always = [CKP_BASELINE_PROVIDER, CKP_EXTENDED_PROVIDER, CKP_PUBLIC_CERTIFICATES_TOKEN];
+    let (empty, handles) = set(&[data("one")]);
+    assert_eq!(claimed(&empty), always);
+    let CardObject::PrivateKey(key) = key(1) else { panic!() };
+    let signs = CardObject::PrivateKey(PrivateKey { usage: Usage { sign: true, ..Usage::default() }, ..key.clone() });
+    let (deciphers, added) = empty.with(CardObject::PrivateKey(key), &handles);
+    assert_eq!(claimed(&deciphers), always);
+    let with_key = deciphers.replaced(added.own, signs, &handles);
+    let with_authentication = [1, 2, 3, 4];
+    assert_eq!(claimed(&with_key), with_authentication);
+    let without_public_half = with_key.without(added.public.unwrap());
+    assert_eq!(claimed(&without_public_half), always);
+    let before = handles_of(&empty);
+    assert!(before.iter().all(|handle| with_key.find(*handle).is_some()), "a profile keeps its handle");
 }

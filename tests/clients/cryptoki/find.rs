@@ -39,7 +39,7 @@ fn a_template_finds_what_matches_all_of_it_and_nothing_else() {
             (vec![class(ObjectClass::PRIVATE_KEY)], 4),
             (vec![class(ObjectClass::PUBLIC_KEY)], 4),
             (vec![class(ObjectClass::SECRET_KEY)], 0),
-            (vec![class(ObjectClass::PROFILE)], 1),
+            (vec![class(ObjectClass::PROFILE)], 4),
             (vec![Attribute::Token(true)], all),
             (vec![Attribute::Token(false)], 0),
             (vec![Attribute::Private(true)], 3),
