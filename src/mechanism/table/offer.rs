@@ -11,7 +11,7 @@ use crate::mechanism::{
     EcdhParameters, Hash, Kdf, MacFunction, Mechanism, OaepParameters, PairType, PssParameters, plan,
 };
 
-/// A kind of key that a card could hold, for tokens that have none yet.
+/// A kind of key that a card could hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Supported {
     /// Algorithm and size.
@@ -61,9 +61,9 @@ fn rows(flags: impl Fn(&Mechanism) -> CK_FLAGS) -> Vec<u64> {
 
 /// C_GetMechanismList and C_GetMechanismInfo of a token with these keys.
 ///
-/// `supported` counts for those types of key (RSA, EC, Ed25519, X25519) of which the token has none. Hashes and what
-/// the host does with secret keys of the session are always there. CKF_HW marks what the card computes, such as key
-/// pairs of the kinds in `generate`.
+/// `supported` counts beside the keys that are there: a program that has asked once goes by that for the key that it makes
+/// next, as Java does. Hashes and what the host does with secret keys of the session are always there. CKF_HW marks what
+/// the card computes, such as key pairs of the kinds in `generate`.
 pub fn token_mechanisms<'a>(
     private: impl IntoIterator<Item = &'a PrivateKey>,
     public: impl IntoIterator<Item = &'a PublicKey>,
@@ -72,9 +72,7 @@ pub fn token_mechanisms<'a>(
 ) -> Vec<MechanismRow> {
     let mut private: Vec<PrivateKey> = private.into_iter().cloned().collect();
     let public: Vec<&PublicKey> = public.into_iter().collect();
-    let present: Vec<KeyKind> = private.iter().map(|key| key.kind).chain(public.iter().map(|key| key.kind())).collect();
-    let missing = |kind: KeyKind| !present.iter().any(|held| same_type(*held, kind));
-    private.extend(supported.iter().filter(|entry| missing(entry.kind)).map(placeholder));
+    private.extend(supported.iter().map(placeholder));
     TABLE.iter().filter_map(|(ckm, family)| token_row(*ckm, *family, &private, &public, generate)).collect()
 }
 
@@ -233,8 +231,4 @@ fn placeholder(entry: &Supported) -> PrivateKey {
         storage: crate::card::Storage::Token,
         policy: crate::card::KeyPolicy::default(),
     }
-}
-
-fn same_type(one: KeyKind, other: KeyKind) -> bool {
-    core::mem::discriminant(&one) == core::mem::discriminant(&other)
 }

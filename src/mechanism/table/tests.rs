@@ -191,11 +191,22 @@ fn an_empty_token_offers_what_its_card_supports_and_the_hashes() {
     assert!(none.iter().all(|row| row.flags & CKF_HW == 0));
     let like = |kind| Supported { kind, abilities: key(kind).abilities };
     let supported = [like(KeyKind::Rsa { bits: 4096 }), like(KeyKind::Ed25519)];
-    let held = [key(KeyKind::Rsa { bits: 1024 })];
-    let rows = token_mechanisms(&held, [], &supported, &[]);
+    let rows = token_mechanisms(&[], [], &supported, &[]);
     let row = |ckm| rows.iter().find(|row| row.ckm == ckm).copied().unwrap();
-    assert_eq!(row(CKM_RSA_PKCS).max_key, 1024, "a held key of the type counts alone");
+    assert_eq!((row(CKM_RSA_PKCS).min_key, row(CKM_RSA_PKCS).max_key), (4096, 4096));
     assert_eq!((row(CKM_EDDSA).max_key, row(CKM_EDDSA).flags & CKF_HW), (255, CKF_HW));
+}
+
+#[test]
+fn a_token_with_keys_offers_the_sizes_of_those_that_it_can_have_beside_them() {
+    let like = |kind| Supported { kind, abilities: key(kind).abilities };
+    let supported = [2048, 4096].map(|bits| like(KeyKind::Rsa { bits }));
+    let generate = [2048, 4096].map(|bits| KeyKind::Rsa { bits });
+    let held = [key(KeyKind::Rsa { bits: 1024 })];
+    let rows = token_mechanisms(&held, [], &supported, &generate);
+    let sizes = |ckm| rows.iter().find(|row| row.ckm == ckm).map(|row| (row.min_key, row.max_key)).unwrap();
+    assert_eq!(sizes(CKM_RSA_PKCS_KEY_PAIR_GEN), (2048, 4096));
+    assert_eq!(sizes(CKM_SHA256_RSA_PKCS), (1024, 4096));
 }
 
 #[test]
