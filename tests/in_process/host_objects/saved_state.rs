@@ -2,7 +2,7 @@
 
 use cardea_pkcs11::error::Error;
 use cardea_pkcs11::mechanism::Hash;
-use cardea_pkcs11::session::{Answer, digest, encrypt, state};
+use cardea_pkcs11::session::{Answer, digest, encrypt, search, state};
 use cryptoki_sys::*;
 
 use super::*;
@@ -76,5 +76,22 @@ fn a_state_that_was_changed_or_comes_from_elsewhere_is_refused() {
     assert_eq!(state::restore(&session, &saved, 1, 0), Err(Error::KeyNotNeeded));
     assert_eq!(state::restore(&session, &saved, 0, 1), Err(Error::KeyNotNeeded));
     assert_eq!(state::restore(&session, &saved, 0, 0), Ok(()));
-    assert_eq!(state::restore(&session, &saved, 0, 0), Err(Error::OperationActive));
+}
+
+#[test]
+fn a_state_takes_the_place_of_what_is_active_and_one_that_is_refused_does_not() {
+    let setting = Setting::elliptic();
+    let session = setting.open();
+    let saved = begun(&session, Hash::Sha256, b"first ");
+    digest::update(&session, b"forgotten").unwrap();
+    assert_eq!(state::restore(&session, &saved[1..], 0, 0), Err(Error::SavedStateInvalid));
+    digest::update(&session, b"forgotten too").unwrap();
+    search::find_init(&session, template(&[])).unwrap();
+    let key = create(&session, &aes(&[7; 16])).unwrap();
+    encrypt::init(&session, cbc(), key).unwrap();
+    state::restore(&session, &saved, 0, 0).unwrap();
+    assert_eq!(encrypt::encrypt(&session, b"", None).err(), Some(Error::OperationNotInitialized));
+    digest::update(&session, b"second").unwrap();
+    assert_eq!(bytes(digest::finish(&session, Some(32)).unwrap()), Hash::Sha256.digest(&[b"first second"]));
+    assert_eq!(search::find_final(&session), Ok(()), "a search is no cryptographic operation");
 }
