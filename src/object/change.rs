@@ -111,6 +111,13 @@ fn changed(object: &Object, template: &Template, creator: Creator, copying: bool
     };
     let mut attributes = object.attributes().clone();
     for (attribute, value) in template.iter() {
+        if attribute == CKA_CHECK_VALUE
+            && let Content::Secret(key) = object.content()
+        {
+            secret_key::judge_check_value(key, value)?;
+            attributes = attributes.bytes(attribute, value);
+            continue;
+        }
         let Ok(rule) = find(rules, attribute) else {
             // The mathematics of a key are there and stay as they are.
             let there = attributes.find(attribute).is_some();

@@ -64,7 +64,6 @@ fn attributes_that_change_are_those_of_the_standard() {
         CKA_NEVER_EXTRACTABLE,
         CKA_ALLOWED_MECHANISMS,
         CKA_UNIQUE_ID,
-        CKA_CHECK_VALUE,
         CKA_VALUE,
     ];
     for kind in fixed {
@@ -172,6 +171,22 @@ fn check_values_are_the_standards() {
     assert!(attribute(&session, none, CKA_CHECK_VALUE).is_empty());
     let given = create(&session, &with(&aes(&[0; 16]), &[(CKA_CHECK_VALUE, &[0x66, 0xE9, 0x4B])])).unwrap();
     assert_eq!(attribute(&session, given, CKA_CHECK_VALUE), [0x66, 0xE9, 0x4B]);
+}
+
+#[test]
+fn a_check_value_is_taken_away_by_setting_none_and_no_other_is_taken() {
+    let setting = Setting::elliptic();
+    let session = setting.open();
+    for (key, own) in [(aes(&[0; 16]), [0x66, 0xE9, 0x4B]), (generic(b"abc"), [0xA9, 0x99, 0x3E])] {
+        let key = create(&session, &key).unwrap();
+        assert_eq!(set(&session, key, CKA_CHECK_VALUE, b"abc"), Err(Error::AttributeValueInvalid));
+        assert_eq!(set(&session, key, CKA_CHECK_VALUE, &own), Ok(()));
+        assert_eq!(attribute(&session, key, CKA_CHECK_VALUE), own);
+        assert_eq!(set(&session, key, CKA_CHECK_VALUE, &[]), Ok(()));
+        assert!(attribute(&session, key, CKA_CHECK_VALUE).is_empty());
+        let copy = objects::copy(&session, key, template(&[(CKA_CHECK_VALUE, own.to_vec())])).unwrap();
+        assert_eq!(attribute(&session, copy, CKA_CHECK_VALUE), own);
+    }
 }
 
 #[test]
