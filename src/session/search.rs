@@ -1,4 +1,5 @@
-//! C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal (PKCS#11 3.2 section 5.7). A search is a snapshot.
+//! C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal (PKCS#11 3.2 section 5.7). A search is a snapshot, of which the
+//! handles are given that are still good: a logout in between hides the private objects.
 
 use cryptoki_sys::{CKA_CLASS, CKA_TOKEN, CKO_SECRET_KEY};
 
@@ -39,8 +40,17 @@ fn may_be_hidden(template: &Template) -> Result<bool, Error> {
 pub fn find(session: &Session, max: usize) -> Result<Vec<u64>, Error> {
     session.with_operations(|operations| {
         let search = operations.search.as_mut().ok_or(Error::OperationNotInitialized)?;
-        let count = max.min(search.len());
-        Ok(search.drain(..count).collect())
+        let generation = session.generation();
+        let role = session.slot().role(generation)?;
+        session.slot().with_state(generation, |state| {
+            let mut found = Vec::new();
+            while found.len() < max
+                && let Some(handle) = search.pop_front()
+            {
+                found.extend(state.object(handle, role).map(|_| handle));
+            }
+            found
+        })
     })
 }
 

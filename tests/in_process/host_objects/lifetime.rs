@@ -50,6 +50,31 @@ fn a_search_that_runs_is_not_changed_by_what_is_made_meanwhile() {
 }
 
 #[test]
+fn a_search_that_outlives_the_login_or_an_object_gives_no_handle_that_is_dead() {
+    let setting = Setting::elliptic();
+    let session = setting.logged_in();
+    let [public, gone] = [b"one", b"two"]
+        .map(|value| create(&session, &with(&data(value), &[(CKA_LABEL, b"mine"), (CKA_PRIVATE, &NO)])).unwrap());
+    let private = create(&session, &with(&data(b"three"), &[(CKA_LABEL, b"mine"), (CKA_PRIVATE, &YES)])).unwrap();
+    let all = |session: &Session| {
+        let mut found = Vec::new();
+        while let [handle] = search::find(session, 1).unwrap().as_slice() {
+            found.push(*handle);
+        }
+        search::find_final(session).unwrap();
+        found
+    };
+    let hidden = find_all(&session, &[(CKA_PRIVATE, &YES)]).unwrap();
+    assert!(hidden.contains(&private) && hidden.len() > 1, "the token's keys too");
+    search::find_init(&session, template(&[])).unwrap();
+    objects::destroy(&session, gone).unwrap();
+    session.logout().unwrap();
+    let found = all(&session);
+    assert!(found.contains(&public) && !found.contains(&gone), "{found:?}");
+    assert!(!found.iter().any(|handle| hidden.contains(handle)), "{found:?}");
+}
+
+#[test]
 fn making_objects_costs_no_card_command() {
     let setting = Setting::elliptic();
     let session = setting.logged_in();
