@@ -81,6 +81,12 @@ pub enum Origin {
     Unwrapped,
 }
 
+/// Judges a template for a key that the card is to keep, as far as it says what no secret key takes.
+pub fn judge(template: &Template, origin: Origin, creator: Creator) -> Result<(), Error> {
+    let value_rules = if origin == Origin::Created { CREATED } else { MADE };
+    parse(template, &[STORAGE, KEY, RULES, value_rules], creator).map(drop)
+}
+
 /// What a template asks of a secret key.
 pub struct Wish {
     /// CKA_VALUE_LEN, or the length that the key type implies.
@@ -248,16 +254,25 @@ pub(super) fn shown(attributes: Attributes, value: &LockedBytes) -> Attributes {
 
 /// CKA_CHECK_VALUE (PKCS#11 3.2 4.10.2): computed, and compared where it is given; an empty one asks for none.
 fn checked(attributes: Attributes, kind: SecretKind, value: &LockedBytes) -> Result<Attributes, Error> {
-    let own = match kind {
-        SecretKind::Generic | SecretKind::Hmac(_) | SecretKind::Hkdf => secret_check_value(value.expose()),
-        _ => match cipher_check_value(kind, value.expose())? {
-            Some(own) => own,
-            None => return Ok(attributes),
-        },
-    };
+    let Some(own) = check_value(kind, value)? else { return Ok(attributes) };
     match attributes.shown(CKA_CHECK_VALUE) {
         None => Ok(attributes.bytes(CKA_CHECK_VALUE, &own)),
         Some(given) if given.is_empty() || given == own => Ok(attributes),
         Some(_) => Err(Error::AttributeValueInvalid),
+    }
+}
+
+/// CKA_CHECK_VALUE in C_SetAttributeValue and C_CopyObject: an empty one takes it away (PKCS#11 3.2 4.10.2), and any other
+/// has to be the key's.
+pub(super) fn judge_check_value(key: &SecretKey, given: &[u8]) -> Result<(), Error> {
+    let own = check_value(key.kind, &key.value)?;
+    if given.is_empty() || own.is_some_and(|own| given == own) { Ok(()) } else { Err(Error::AttributeValueInvalid) }
+}
+
+/// The first bytes of zeros enciphered or of the value's hash; `None` for keys that have none.
+fn check_value(kind: SecretKind, value: &LockedBytes) -> Result<Option<[u8; 3]>, Error> {
+    match kind {
+        SecretKind::Generic | SecretKind::Hmac(_) | SecretKind::Hkdf => Ok(Some(secret_check_value(value.expose()))),
+        _ => cipher_check_value(kind, value.expose()),
     }
 }

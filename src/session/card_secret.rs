@@ -15,12 +15,13 @@ use crate::card::{
 use crate::error::Error;
 use crate::mechanism::Mechanism;
 use crate::mechanism::symmetric::has_odd_parity;
+use crate::object::secret_key::{self, Origin};
 use crate::object::template::Template;
 use crate::object::{Object, card_secret_key};
 use crate::secret::SecretBytes;
 
-/// Attributes that a template for such a key may give.
-const KNOWN: [CK_ATTRIBUTE_TYPE; 19] = [
+/// Attributes that a template for such a key may give; of others only that they are not wanted.
+const KNOWN: [CK_ATTRIBUTE_TYPE; 20] = [
     CKA_CLASS,
     CKA_TOKEN,
     CKA_PRIVATE,
@@ -40,6 +41,8 @@ const KNOWN: [CK_ATTRIBUTE_TYPE; 19] = [
     CKA_VERIFY,
     CKA_MODIFIABLE,
     CKA_DESTROYABLE,
+    // Who does not support it ignores it (PKCS#11 3.2 section 4.10.2).
+    CKA_CHECK_VALUE,
 ];
 
 /// The only length that keys of a type have.
@@ -55,7 +58,7 @@ pub(super) fn may_take(session: &Session, template: &Template, key_type: CK_KEY_
         _ => &[],
     };
     for length in lengths {
-        if wish(session, template, key_type, *length)?.is_some() {
+        if wish(session, template, (key_type, *length), Origin::Unwrapped)?.is_some() {
             return Ok(true);
         }
     }
@@ -69,8 +72,8 @@ pub(super) fn may_take(session: &Session, template: &Template, key_type: CK_KEY_
 pub(super) fn wish(
     session: &Session,
     template: &Template,
-    key_type: CK_KEY_TYPE,
-    length: usize,
+    (key_type, length): (CK_KEY_TYPE, usize),
+    origin: Origin,
 ) -> Result<Option<NewKey>, Error> {
     let lasting = session.creator()?.lasting(template)?;
     let sensitive = template.boolean(CKA_SENSITIVE)?;
@@ -88,9 +91,13 @@ pub(super) fn wish(
     if !by_card || kind.len() != length || !store.secret.contains(&kind) {
         return Ok(None);
     }
-    template.consistent()?;
-    if template.iter().any(|(attribute, _)| !KNOWN.contains(&attribute)) {
-        return Err(Error::AttributeTypeInvalid);
+    secret_key::judge(template, origin, session.creator()?)?;
+    let wanted = |value: &[u8]| !value.is_empty() && value != [CK_FALSE];
+    let cannot = |(attribute, value): (CK_ATTRIBUTE_TYPE, &[u8])| {
+        !KNOWN.contains(&attribute) && (wanted(value) || attribute == CKA_ALLOWED_MECHANISMS)
+    };
+    if template.iter().any(cannot) {
+        return Err(Error::TemplateInconsistent);
     }
     let flag = |attribute, default| Ok::<_, Error>(template.boolean(attribute)?.unwrap_or(default));
     let bound = !flag(CKA_MODIFIABLE, true)? || !flag(CKA_DESTROYABLE, true)?;

@@ -18,9 +18,10 @@ pub fn key(session: &Session, mechanism: Mechanism, template: Template) -> Resul
         let key_type = secret_key::key_type(kind);
         let length = template.ulong(CKA_VALUE_LEN)?.and_then(|length| usize::try_from(length).ok());
         let same = template.ulong(CKA_KEY_TYPE)?.is_none_or(|given| given == key_type);
+        let origin = Origin::Generated(table::number(&mechanism));
         if let Some(length) = length.or(card_secret::only_length(key_type))
             && same
-            && let Some(new) = card_secret::wish(session, &template, key_type, length)?
+            && let Some(new) = card_secret::wish(session, &template, (key_type, length), origin)?
         {
             return match card_secret::generate(session, &new)? {
                 Some(key) => Ok(key),
@@ -29,7 +30,6 @@ pub fn key(session: &Session, mechanism: Mechanism, template: Template) -> Resul
         }
         let wish = Wish::generated(&template, kind, session.creator()?)?;
         let value = kind.draw(wish.length.unwrap_or(0))?;
-        let origin = Origin::Generated(table::number(&mechanism));
         session.add_object(|handle| Ok(Arc::new(secret_key::object(wish, value, origin, handle)?)))
     })
 }

@@ -12,6 +12,7 @@ use crate::card::{CardApplication, CardObject, Channel, PrivateKey};
 use crate::error::Error;
 use crate::object::attribute::Value;
 use crate::object::created::LastingWish;
+use crate::object::secret_key::Origin;
 use crate::object::template::Template;
 use crate::object::{Object, change, created};
 use crate::secret::SecretBytes;
@@ -69,7 +70,7 @@ pub fn create(session: &Session, template: Template) -> Result<u64, Error> {
     }
     if class == Some(CKO_SECRET_KEY)
         && let Some((key_type, value)) = template.ulong(CKA_KEY_TYPE)?.zip(template.bytes(CKA_VALUE))
-        && let Some(new) = card_secret::wish(session, &template, key_type, value.len())?
+        && let Some(new) = card_secret::wish(session, &template, (key_type, value.len()), Origin::Created)?
     {
         return card_secret::create(session, &new, value);
     }

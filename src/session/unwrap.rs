@@ -78,7 +78,7 @@ fn secret_key(
     if length.is_some_and(|length| length != value.len()) {
         return Err(Error::WrappedKeyInvalid);
     }
-    match card_secret::wish(session, template, key_type, value.len())? {
+    match card_secret::wish(session, template, (key_type, value.len()), Origin::Unwrapped)? {
         Some(new) => {
             let refusal = |error| if error == Error::AttributeValueInvalid { Error::WrappedKeyInvalid } else { error };
             card_secret::create(session, &new, &value).map_err(refusal)
@@ -107,7 +107,9 @@ fn within_card(
     match object.content() {
         Content::PrivateKey(key) if *mechanism == Mechanism::RsaPkcs => {
             let Some(length) = length else { return Ok(None) };
-            let Some(new) = card_secret::wish(session, template, key_type, length)? else { return Ok(None) };
+            let Some(new) = card_secret::wish(session, template, (key_type, length), Origin::Unwrapped)? else {
+                return Ok(None);
+            };
             check_unwrap(mechanism, key)?;
             if wrapped.len() != key.kind.bits().div_ceil(8) {
                 return Err(Error::WrappedKeyLenRange);
@@ -125,7 +127,9 @@ fn within_card(
             };
             let Some(length) = length.filter(|_| chained) else { return Ok(None) };
             let expected = if cipher.is_padded() { (length / block + 1) * block } else { length };
-            let Some(new) = card_secret::wish(session, template, key_type, length)? else { return Ok(None) };
+            let Some(new) = card_secret::wish(session, template, (key_type, length), Origin::Unwrapped)? else {
+                return Ok(None);
+            };
             judge_use(object, mechanism, CKA_UNWRAP)?;
             if wrapped.len() != expected {
                 return Err(Error::WrappedKeyLenRange);

@@ -120,6 +120,35 @@ fn a_key_of_a_session_lives_on_the_card_and_is_deleted_by_command_with_its_sessi
 }
 
 #[test]
+fn a_template_for_a_key_on_the_card_is_judged_as_one_for_the_host() {
+    let setting = Setting::standard("judged");
+    let session = setting.logged_in();
+    let value = [7; 16];
+    let made = |more: &[(CK_ATTRIBUTE_TYPE, &[u8])]| {
+        let class = CKO_SECRET_KEY.to_ne_bytes();
+        let key_type = CKK_AES.to_ne_bytes();
+        let own: [(CK_ATTRIBUTE_TYPE, &[u8]); 4] =
+            [(CKA_CLASS, &class), (CKA_KEY_TYPE, &key_type), (CKA_VALUE, &value), (CKA_SENSITIVE, &[1])];
+        objects::create(&session, template(&[&own, more].concat()))
+    };
+    let length = 16_u64.to_ne_bytes();
+    for attribute in [CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_TRUSTED, CKA_UNIQUE_ID] {
+        assert_eq!(made(&[(attribute, &[1])]), Err(Error::AttributeReadOnly), "{attribute:#x}");
+    }
+    assert_eq!(made(&[(CKA_VALUE_LEN, &length)]), Err(Error::AttributeReadOnly));
+    assert_eq!(made(&[(CKA_MODULUS, &[1])]), Err(Error::AttributeTypeInvalid));
+    assert_eq!(made(&[(CKA_ENCRYPT, &[])]), Err(Error::AttributeValueInvalid));
+    for (attribute, value) in [(CKA_WRAP_WITH_TRUSTED, &[1][..]), (CKA_START_DATE, b"20260101"), (CKA_COPYABLE, &[1])] {
+        assert_eq!(made(&[(attribute, value)]), Err(Error::TemplateInconsistent), "{attribute:#x}");
+    }
+    assert_eq!(setting.on_card(), 0);
+    assert!(made(&[(CKA_WRAP_WITH_TRUSTED, &[0]), (CKA_START_DATE, &[]), (CKA_COPYABLE, &[0])]).is_ok());
+    let generated = template(&[(CKA_VALUE_LEN, &length), (CKA_SENSITIVE, &[1]), (CKA_VALUE, &value)]);
+    let generated = generate::key(&session, Mechanism::Generate(SecretKind::Aes), generated);
+    assert_eq!(generated, Err(Error::AttributeReadOnly), "a value for a key that is generated");
+}
+
+#[test]
 fn a_destroyed_object_is_deleted_on_the_card() {
     let setting = Setting::standard("destroy");
     let session = setting.logged_in();
