@@ -139,26 +139,33 @@ impl Pins {
     /// global unblocker, or by the PUK.
     ///
     /// The PUK is not tried where it was wrong often: what the caller has is the officer's PIN, which is the PUK on some
-    /// cards only, and a blocked PUK is blocked for ever.
+    /// cards only, and a blocked PUK is blocked for ever. Where it is not, the officer cannot do this (`NotSupported`), and
+    /// his PIN is none the worse for it.
     pub(super) fn unblock(&self, channel: &mut Channel<'_>, proof: &Pin, new: &Pin) -> Result<(), CardError> {
         let (reference, new) = (self.user.reference(), reference_data(&self.user, new)?);
-        if self.unblock_globally(channel, &new)? {
+        let by_officer = self.officer_is_verified(channel)?;
+        if by_officer && self.unblock_globally(channel, &new)? {
             return Ok(());
         }
+        let refused = |error| match error {
+            CardError::PinIncorrect { .. } | CardError::PinBlocked if by_officer => CardError::NotSupported,
+            other => other,
+        };
         let puk = reference_data(&Self::customary().user, proof)?;
         let query = channel.transmit(Command::new(0x00, INS_RESET_RETRY_COUNTER, 0x00, reference))?.sw();
         if query.retries_left().is_some_and(|left| left < PUK_TRIES_KEPT) {
-            return Err(CardError::PinBlocked);
+            return Err(refused(CardError::PinBlocked));
         }
-        verification::reset_retry_counter(channel, reference, &puk, &new)
+        verification::reset_retry_counter(channel, reference, &puk, &new).map_err(refused)
+    }
+
+    fn officer_is_verified(&self, channel: &mut Channel<'_>) -> Result<bool, CardError> {
+        let Some(officer) = &self.officer else { return Ok(false) };
+        Ok(verification::verification_status(channel, officer.reference())?.is_success())
     }
 
     /// Whether the officer, who is verified, may set the user's PIN and has done so.
     fn unblock_globally(&self, channel: &mut Channel<'_>, new: &SecretBytes) -> Result<bool, CardError> {
-        let Some(officer) = &self.officer else { return Ok(false) };
-        if !verification::verification_status(channel, officer.reference())?.is_success() {
-            return Ok(false);
-        }
         let command = Command::new(0x00, INS_RESET_RETRY_COUNTER, 0x00, self.user.reference());
         let command = command.data_zeroizing(new.clone()).secret_command();
         match crate::card::command::execute(channel, command) {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use cardea_harness::myeid::{
-    MYEID_AID, MyEidCard, MyEidLayout, MyEidOptions, MyEidProbe, PIN, ProvisionedMyEid, provision_myeid,
+    MYEID_AID, MyEidCard, MyEidLayout, MyEidOptions, MyEidProbe, PIN, ProvisionedMyEid, SO_PIN, provision_myeid,
 };
 use cardea_harness::provision::Authority;
 use cardea_harness::reader::VirtualReader;
@@ -18,7 +18,7 @@ use cryptoki_sys::{CKA_CLASS, CKA_VALUE, CKO_CERTIFICATE};
 
 use crate::in_process::keys::{DIGEST, attribute, decrypted, encrypted, find_all, private, signature, verified};
 use crate::in_process::link::LocalReader;
-use crate::in_process::setting::{CONTEXT, USER, library, pin, select};
+use crate::in_process::setting::{CONTEXT, SO, USER, library, pin, select};
 
 const RSA: u8 = 0x45;
 const P256: u8 = 0x46;
@@ -137,4 +137,17 @@ fn a_wrong_pin_costs_one_try() {
     assert_eq!(session.login(USER, pin("000000")), Err(Error::PinIncorrect));
     let answer = setting.reader.transmit_by_another(&[0x00, 0x20, 0x00, 0x01]);
     assert_eq!(answer, [0x63, 0xC2]);
+}
+
+#[test]
+fn an_officer_whose_pin_is_no_puk_cannot_set_the_users_pin_and_stays_who_he_is() {
+    let setting = Setting::new(&MyEidLayout::standard());
+    let session = setting.open();
+    session.login(SO, pin(SO_PIN)).unwrap();
+    assert_eq!(session.init_pin(pin("2468")), Err(Error::FunctionNotSupported));
+    session.logout().unwrap();
+    session.login(SO, pin(SO_PIN)).unwrap();
+    assert_eq!(session.init_pin(pin("2468")), Err(Error::FunctionNotSupported));
+    session.logout().unwrap();
+    session.login(USER, pin(PIN)).unwrap();
 }
