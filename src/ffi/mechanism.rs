@@ -10,6 +10,12 @@ use super::text::number;
 use crate::error::Error;
 use crate::mechanism::{Mechanism, ParameterKind, Parameters, Salt, table};
 
+/// Longest part of a parameter: no label, salt, vector or point is longer, and one copy of it must not exhaust the host's
+/// memory.
+const LONGEST: usize = 0x1_0000;
+/// The same of data that are authenticated with a message.
+const LONGEST_ASSOCIATED: usize = 1 << 26;
+
 #[cfg(test)]
 mod tests;
 
@@ -67,7 +73,7 @@ impl MechanismArgument {
             ParameterKind::Hkdf => self.hkdf()?,
             ParameterKind::OptionalBytes if self.parameter.as_slice().is_empty() => Parameters::None,
             ParameterKind::Bytes | ParameterKind::OptionalBytes => {
-                Parameters::Bytes(self.parameter.as_slice().to_vec())
+                Parameters::Bytes(copy_of(&self.parameter, LONGEST)?)
             }
         };
         table::mechanism(self.number, parameters)
@@ -117,7 +123,7 @@ impl MechanismArgument {
         let parameter: CK_GCM_PARAMS = self.structure()?;
         Ok(Parameters::Gcm {
             iv: copied(parameter.pIv, parameter.ulIvLen)?,
-            associated: copied(parameter.pAAD, parameter.ulAADLen)?,
+            associated: copied_up_to(LONGEST_ASSOCIATED, parameter.pAAD, parameter.ulAADLen)?,
             tag_bits: number(parameter.ulTagBits),
         })
     }
@@ -160,8 +166,24 @@ fn derivation_data(vector: &[CK_BYTE], pointer: *mut CK_BYTE, length: CK_ULONG) 
 
 /// Bytes that a parameter structure points to.
 fn copied(pointer: *mut CK_BYTE, length: CK_ULONG) -> Result<Vec<u8>> {
+    copied_up_to(LONGEST, pointer, length)
+}
+
+fn copied_up_to(longest: usize, pointer: *mut CK_BYTE, length: CK_ULONG) -> Result<Vec<u8>> {
     // SAFETY: the caller promises the same of a pointer inside a parameter as of an argument.
     let pointer = unsafe { Pointer::nested(pointer) };
     let bytes = InBuffer::new(pointer, length).map_err(|_| Error::MechanismParamInvalid)?;
-    Ok(bytes.as_slice().to_vec())
+    copy_of(&bytes, longest)
+}
+
+/// CKR_MECHANISM_PARAM_INVALID for what is longer than `longest`.
+fn copy_of(bytes: &InBuffer, longest: usize) -> Result<Vec<u8>> {
+    let bytes = bytes.as_slice();
+    if bytes.len() > longest {
+        return Err(Error::MechanismParamInvalid);
+    }
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).map_err(|_| Error::HostMemory)?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
 }

@@ -23,6 +23,8 @@ mod tests;
 const NESTED: [CK_ATTRIBUTE_TYPE; 3] = [CKA_WRAP_TEMPLATE, CKA_UNWRAP_TEMPLATE, CKA_DERIVE_TEMPLATE];
 /// The same of keys that nothing here has.
 const UNKNOWN: [CK_ATTRIBUTE_TYPE; 2] = [CKA_ENCAPSULATE_TEMPLATE, CKA_DECAPSULATE_TEMPLATE];
+/// Longest value of an attribute that is taken: one copy of it must not exhaust the host's memory.
+const LONGEST: usize = 1 << 24;
 /// Most attributes of a nested template.
 const NESTED_MOST: usize = 64;
 
@@ -201,6 +203,9 @@ fn value(attribute: &CK_ATTRIBUTE) -> Result<InBuffer> {
 /// A copy that is allocated once at its full size, so that no part of it is left behind unwiped.
 fn secret_copy(bytes: &[u8]) -> Result<SecretBytes> {
     let mut copy = Zeroizing::new(Vec::new());
+    if bytes.len() > LONGEST {
+        return Err(Error::AttributeValueInvalid);
+    }
     copy.try_reserve_exact(bytes.len()).map_err(|_| Error::HostMemory)?;
     copy.extend_from_slice(bytes);
     Ok(copy)

@@ -1,5 +1,7 @@
 //! A template: the attributes that a caller asks for or gives, copied out of the caller's memory.
 
+use std::collections::BTreeMap;
+
 use cryptoki_sys::{CK_ATTRIBUTE_TYPE, CK_BBOOL, CK_FALSE, CK_ULONG};
 
 use super::Object;
@@ -32,10 +34,9 @@ impl Template {
 
     /// Refuses a type that is given twice with different values, which cannot both be meant.
     pub fn consistent(&self) -> Result<(), Error> {
-        let contradicts = |(index, (attribute, value)): (usize, &(CK_ATTRIBUTE_TYPE, SecretBytes))| {
-            self.0.iter().skip(index + 1).any(|(other, theirs)| other == attribute && theirs != value)
-        };
-        if self.0.iter().enumerate().any(contradicts) { Err(Error::TemplateInconsistent) } else { Ok(()) }
+        let mut seen = BTreeMap::new();
+        let contradicts = |(attribute, value)| seen.insert(attribute, value).is_some_and(|earlier| earlier != value);
+        if self.iter().any(contradicts) { Err(Error::TemplateInconsistent) } else { Ok(()) }
     }
 
     /// This template with more attributes; `TemplateInconsistent` where it gives one of them another value.

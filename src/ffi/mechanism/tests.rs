@@ -151,3 +151,29 @@ fn counter_blocks_lengths_and_initial_values_are_read() {
     assert!(with(CKM_AES_CBC, [6u8; 16]).is_ok());
     assert_eq!(without(CKM_AES_CBC), Err(Error::MechanismParamInvalid));
 }
+
+#[test]
+fn a_length_that_no_parameter_has_is_refused_before_anything_is_copied() {
+    for length in [LONGEST + 1, 1 << 40, 1 << 56] {
+        let mut vector = [6u8; 16];
+        assert_eq!(read(CKM_AES_CBC, vector.as_mut_ptr().cast(), length), Err(Error::MechanismParamInvalid));
+        let start = vector.as_mut_ptr();
+        let point = CK_ECDH1_DERIVE_PARAMS {
+            kdf: CKD_NULL,
+            ulSharedDataLen: 0,
+            pSharedData: ptr::null_mut(),
+            ulPublicDataLen: length as CK_ULONG,
+            pPublicData: start,
+        };
+        assert_eq!(with(CKM_ECDH1_DERIVE, point), Err(Error::MechanismParamInvalid));
+        let gcm = CK_GCM_PARAMS {
+            pIv: start,
+            ulIvLen: 12,
+            ulIvBits: 96,
+            pAAD: start,
+            ulAADLen: (length + LONGEST_ASSOCIATED) as CK_ULONG,
+            ulTagBits: 128,
+        };
+        assert_eq!(with(CKM_AES_GCM, gcm), Err(Error::MechanismParamInvalid));
+    }
+}

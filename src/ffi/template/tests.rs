@@ -189,3 +189,23 @@ fn values_that_do_not_match_the_request_are_never_written() {
     assert_eq!(array.write(&[]), Err(Error::GeneralError));
     assert_eq!(attributes[0].ulValueLen, 4);
 }
+
+#[test]
+fn a_length_that_no_attribute_has_is_refused_before_anything_is_copied() {
+    let mut label = *b"key";
+    for length in [LONGEST + 1, 1 << 40, 1 << 56] {
+        let mut attributes = [place(CKA_LABEL, label.as_mut_ptr().cast(), length as CK_ULONG)];
+        assert_eq!(template(&mut attributes), Err(Error::AttributeValueInvalid));
+    }
+}
+
+#[test]
+fn a_template_of_a_million_attributes_takes_no_more_than_one_look_at_each() {
+    let (mut one, mut other) = (*b"key", *b"kex");
+    let mut attributes = vec![attribute(CKA_LABEL, &mut one); 1_000_000];
+    let mut copy = || TemplateArgument::new(pointer(&mut attributes), 1_000_000).and_then(|template| template.copy());
+    assert_eq!(copy().unwrap().consistent(), Ok(()));
+    attributes.push(attribute(CKA_LABEL, &mut other));
+    let template = TemplateArgument::new(pointer(&mut attributes), 1_000_001).and_then(|template| template.copy());
+    assert_eq!(template.unwrap().consistent(), Err(Error::TemplateInconsistent));
+}
