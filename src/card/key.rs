@@ -19,6 +19,10 @@ pub use signature::{ecdsa_from_der, ecdsa_to_der};
 pub const RSA_MIN_BITS: usize = 512;
 /// Longest RSA modulus accepted, in bits.
 pub const RSA_MAX_BITS: usize = 16_384;
+/// Longest modulus whose public exponent may be of any length, and longest exponent beside a longer one, in bits: a
+/// verification with two numbers of the longest size would keep its caller waiting for seconds. OpenSSL has the same bounds.
+const ANY_EXPONENT_BITS: usize = 3072;
+const SHORT_EXPONENT_BITS: usize = 64;
 
 /// A named elliptic curve in short Weierstrass form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -166,11 +170,13 @@ impl PublicKey {
     /// RSA key from big-endian numbers; leading zeros are dropped.
     ///
     /// The modulus is odd and of [`RSA_MIN_BITS`] to [`RSA_MAX_BITS`] bits, the exponent odd, at least 3 and
-    /// below the modulus (RFC 8017 3.1).
+    /// below the modulus (RFC 8017 3.1); beside a long modulus it is short.
     pub fn from_rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
         let modulus = without_leading_zeros(modulus);
         let exponent = without_leading_zeros(exponent);
-        if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&bit_len(modulus)) {
+        let bits = bit_len(modulus);
+        let dear = bits > ANY_EXPONENT_BITS && bit_len(exponent) > SHORT_EXPONENT_BITS;
+        if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&bits) || dear {
             return Err(KeyError::Unsupported);
         }
         let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);

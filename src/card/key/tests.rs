@@ -107,6 +107,10 @@ fn rsa_numbers_must_be_sane() {
         assert_eq!(PublicKey::from_rsa(&modulus, bad), Err(KeyError::Malformed), "{bad:?}");
     }
     assert!(PublicKey::from_rsa(&modulus, &[3]).is_ok());
+    let long = |bytes: usize| vec![0xFF; bytes];
+    assert!(PublicKey::from_rsa(&long(384), &long(383)).is_ok());
+    assert!(PublicKey::from_rsa(&long(2048), &long(8)).is_ok());
+    assert_eq!(PublicKey::from_rsa(&long(385), &long(9)), Err(KeyError::Unsupported), "a verification of seconds");
     let of_bits = |bits: usize| {
         let mut number = vec![0xFF; bits.div_ceil(8)];
         number[0] >>= number.len() * 8 - bits;

@@ -9,9 +9,9 @@ use crate::mechanism::{Result, random};
 use crate::secret::SecretBytes;
 
 /// Random bases that are tried in looking for the primes; each fails with a probability of at most one half.
-const ATTEMPTS: usize = 128;
-/// Most bytes of a number: those of the longest modulus.
-const LONGEST: usize = 2048;
+const ATTEMPTS: usize = 64;
+/// Most bytes of a number: no card here takes a longer modulus.
+const LONGEST: usize = 512;
 
 type Number = Zeroizing<BoxedUint>;
 
@@ -59,6 +59,9 @@ pub struct Components {
 pub fn complete(given: &Given<'_>) -> Result<Components> {
     let modulus = number(given.modulus)?;
     let length = significant(given.modulus).len();
+    if [given.exponent, given.private_exponent].iter().flatten().any(|exponent| significant(exponent).len() > length) {
+        return Err(Error::AttributeValueInvalid);
+    }
     let (p, q) = match (given.prime_1, given.prime_2) {
         (Some(p), Some(q)) => (number(p)?, number(q)?),
         (Some(prime), None) | (None, Some(prime)) => {
@@ -151,6 +154,10 @@ fn factors(given: &Given<'_>, modulus: &Number) -> Result<(Number, Number)> {
                 let other = Zeroizing::new(modulus.div_rem_vartime(&*non_zero(&factor)?).0);
                 return Ok(if *factor > *other { (factor, other) } else { (other, factor) });
             }
+        }
+        // Every base goes to 1 where the exponents are of this modulus.
+        if power.retrieve() != one {
+            break;
         }
     }
     Err(Error::AttributeValueInvalid)
@@ -252,6 +259,19 @@ mod tests {
             refused(Given { prime_1: Some(&[3]), prime_2: Some(&[5]), ..with(d) }),
             Some(Error::AttributeValueInvalid)
         );
+        let whole = complete(&with(d)).unwrap();
+        let prime = Given {
+            modulus: &whole.prime_1,
+            exponent: Some(e),
+            private_exponent: Some(&whole.exponent_1),
+            ..Given::default()
+        };
+        assert_eq!(refused(prime), Some(Error::AttributeValueInvalid), "a prime for a modulus");
+        let long = [&[1], d.as_slice(), d].concat();
+        assert_eq!(refused(with(&long)), Some(Error::AttributeValueInvalid), "an exponent above the modulus");
+        let longer = vec![0xFF; LONGEST + 1];
+        let many = Given { modulus: &longer, ..with(d) };
+        assert_eq!(refused(many), Some(Error::AttributeValueInvalid), "more bits than any card takes");
         let wrong = Given { coefficient: Some(&[1]), ..with(d) };
         assert_eq!(refused(wrong), Some(Error::AttributeValueInvalid));
         let even = [&n[..n.len() - 1], &[0]].concat();
