@@ -367,6 +367,10 @@ pub trait CardApplication: Send {
     fn verify_for(&mut self, channel: &mut Channel<'_>, _: &PrivateKey, pin: &Pin) -> Result<(), CardError> {
         self.verify(channel, Role::User, pin)
     }
+    /// Whether [`Self::verify_for`] verifies what a login verifies, so that it makes good a login that the card dropped.
+    fn renews_login(&self, _: &PrivateKey) -> bool {
+        true
+    }
 
     /// Whether it is to have a logical channel of its own where the card announces such (ISO 7816-4 5.4.2): so only where
     /// all its commands work there as on the basic one.

@@ -8,6 +8,8 @@ use crate::profile::{Ability, Exchange, ReaderProfile};
 
 /// Longest data field of a short command APDU (ISO 7816-4 5.2).
 const SHORT_DATA: usize = 255;
+/// Parts of a chain that cards take which do not take 255 bytes.
+const SMALL_BLOCK: usize = 128;
 /// Longest data field of an extended command APDU that is ever sent, and of an answer that is accepted.
 const EXTENDED_DATA: usize = 65_535;
 /// What a short command has beside its data: header, Lc and Le.
@@ -82,6 +84,17 @@ impl Limits {
     /// Longest data field of a short command; what is longer is sent by command chaining.
     pub fn short_data(&self) -> usize {
         self.short_data
+    }
+
+    /// Shorter parts of a chain, for a card that refused the first one for its length; `None` where they are as short
+    /// already.
+    pub fn smaller_blocks(&self) -> Option<usize> {
+        (self.short_data > SMALL_BLOCK).then_some(SMALL_BLOCK)
+    }
+
+    /// The card takes [`Self::smaller_blocks`] and none that are longer.
+    pub fn blocks_were_too_long(&mut self) {
+        self.short_data = self.short_data.min(SMALL_BLOCK);
     }
 
     /// What is known about extended length.

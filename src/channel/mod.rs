@@ -58,6 +58,13 @@ enum Form {
     Extended,
 }
 
+/// What the card said to a chain of commands.
+struct ChainResponse {
+    last: Response,
+    /// The card refused the first part for its length.
+    refused_at_start: bool,
+}
+
 impl<'t> Channel<'t> {
     /// The basic channel of the card in `transaction`.
     pub fn basic(
@@ -106,21 +113,36 @@ impl<'t> Channel<'t> {
         self.transmit_short(command)
     }
 
-    /// Short commands; data that do not fit one are sent by command chaining (ISO 7816-4 5.3.3).
+    /// Short commands; data that do not fit one are sent by command chaining (ISO 7816-4 5.3.3), in smaller parts where
+    /// the card does not take the usual ones.
     fn transmit_short(&mut self, command: Command) -> Result<Response, ChannelError> {
         let block = self.limits.short_data();
         if command.data_bytes().len() <= block {
             return self.exchange(&command, Form::Short);
         }
+        let response = self.send_chain(&command, block)?;
+        let Some(smaller) = self.limits.smaller_blocks().filter(|_| response.refused_at_start) else {
+            return Ok(response.last);
+        };
+        // The first part was not taken, so nothing was done.
+        let again = self.send_chain(&command, smaller)?;
+        if !again.refused_at_start {
+            self.limits.blocks_were_too_long();
+        }
+        Ok(again.last)
+    }
+
+    fn send_chain(&mut self, command: &Command, block: usize) -> Result<ChainResponse, ChannelError> {
         let mut parts = command.chain(block);
         let last = parts.pop().ok_or(ChannelError::Command)?;
-        for part in parts {
+        for (number, part) in parts.into_iter().enumerate() {
             let response = self.exchange(&part, Form::Short)?;
             if !response.sw().is_success() {
-                return Ok(response);
+                let refused_at_start = number == 0 && response.sw() == StatusWord::WRONG_LENGTH;
+                return Ok(ChainResponse { last: response, refused_at_start });
             }
         }
-        self.exchange(&last, Form::Short)
+        Ok(ChainResponse { last: self.exchange(&last, Form::Short)?, refused_at_start: false })
     }
 
     /// One command and its whole answer.

@@ -7,7 +7,7 @@ use super::security::SecurityEpoch;
 use super::standing::Standing;
 use crate::card::driver::Found;
 use crate::card::key::KeyKind;
-use crate::card::{CardApplication, CardError, Description, PinUse, Role, Tries};
+use crate::card::{CardApplication, CardError, Description, PinUse, PrivateKey, Role, Tries};
 use crate::channel::logical::{self, BASIC};
 use crate::channel::pin_pad::Pad;
 use crate::channel::{Channel, ChannelError};
@@ -30,6 +30,8 @@ pub struct CardAccess<'a, 't> {
     certain: bool,
     /// The user's login, as far as we know.
     standing: Option<Standing>,
+    /// The security officer is logged in.
+    officer: bool,
     /// SELECT commands of this transaction.
     selections: u32,
     pad: Pad,
@@ -57,6 +59,7 @@ impl<'a, 't> CardAccess<'a, 't> {
             offer,
             certain,
             standing: None,
+            officer: false,
             selections: 0,
             pad: Pad::default(),
         }
@@ -65,6 +68,11 @@ impl<'a, 't> CardAccess<'a, 't> {
     /// The user is logged in: where the application has to be selected anew, the card is asked whether that still holds.
     pub fn expect_login(&mut self, standing: Standing) {
         self.standing = Some(standing);
+    }
+
+    /// The security officer is logged in: that is a matter of the host, and each command of the officer's proves it anew.
+    pub fn expect_officer(&mut self) {
+        self.officer = true;
     }
 
     /// What became of the login that was expected.
@@ -108,6 +116,11 @@ impl<'a, 't> CardAccess<'a, 't> {
             let refused = || application.pin_refusal(command.instruction(), status);
             if status.is_success() { Ok(()) } else { Err(refused()) }
         })
+    }
+
+    /// Whether the user's PIN, given for one use of `key`, renews the login as well.
+    pub fn renews_login(&self, key: &PrivateKey) -> bool {
+        self.application.renews_login(key)
     }
 
     /// What a PIN of this form is; costs no card command.
@@ -180,7 +193,8 @@ impl<'a, 't> CardAccess<'a, 't> {
         if was_selected || !self.is_on_its_own() {
             // Some cards keep the verification while another application is selected, most do not.
             let standing = self.standing.as_mut();
-            if !standing.is_some_and(|standing| standing.holds(self.application, &mut self.channel)) {
+            let holds = standing.is_some_and(|standing| standing.holds(self.application, &mut self.channel));
+            if !holds && !self.officer {
                 self.security.lost_by(self.index);
             }
         }

@@ -238,7 +238,22 @@ impl Slot {
         let verify = |application: &mut dyn CardApplication, channel: &mut Channel<'_>| {
             application.verify_for(channel, key, pin)
         };
-        self.guarded(access, generation, Role::User, pin, verify)
+        self.guarded(access, generation, Role::User, pin, verify)?;
+        if access.renews_login(key) {
+            self.renew_login(generation)?;
+        }
+        Ok(())
+    }
+
+    /// The card has verified the user's PIN once more. A login that it had dropped meanwhile, as cards do that forget a
+    /// PIN when their application is selected again, stands again.
+    fn renew_login(&self, generation: u64) -> Result<(), Error> {
+        let now = self.epoch();
+        self.with_state(generation, |state| {
+            if let Login::User { epoch, .. } = &mut state.login {
+                *epoch = now;
+            }
+        })
     }
 
     fn guarded(

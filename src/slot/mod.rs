@@ -228,6 +228,8 @@ impl Slot {
             // the card, and finds there what was restored.
             if let Some(standing) = self.standing(generation)? {
                 access.expect_login(standing);
+            } else if self.has_officer(generation)? {
+                access.expect_officer();
             }
             let result = work(access);
             if let Some((pin, outcome)) = access.take_login().and_then(Standing::into_attempt) {
@@ -246,6 +248,11 @@ impl Slot {
             }
             _ => None,
         })
+    }
+
+    fn has_officer(&self, generation: u64) -> Result<bool, Error> {
+        let now = self.epoch();
+        self.with_state(generation, |state| state.login.role(now) == Some(Role::SecurityOfficer))
     }
 
     /// Uses a private key on the card. `context` is the context-specific login for this very operation.

@@ -33,6 +33,18 @@ fn each_signature_wants_its_own_login() {
 }
 
 #[test]
+fn a_card_that_forgets_the_login_when_it_is_selected_has_it_again_by_the_pin_for_a_key() {
+    let options = PivOptions { discovery_object: false, reselect_keeps_login: false, ..PivOptions::default() };
+    let setting = Setting::with(options, &Layout::elliptic(), Configuration::default(), DRIVERS);
+    let session = setting.logged_in();
+    for _ in 0..3 {
+        ecdsa_with_context(&session).unwrap();
+        assert!(ecdsa(&session, AUTHENTICATION).is_ok(), "the login itself stands");
+    }
+    assert_eq!(setting.tries(), FULL);
+}
+
+#[test]
 fn the_login_itself_stands_for_the_use_that_follows_it_directly() {
     let setting = Setting::elliptic();
     let session = setting.logged_in();

@@ -46,6 +46,20 @@ fn a_signature_travels_in_one_extended_command_where_card_and_reader_can() {
 }
 
 #[test]
+fn a_card_that_refuses_long_parts_of_a_chain_gets_short_ones_from_then_on() {
+    let options = PivOptions { longest_part: Some(128), ..PivOptions::short() };
+    let setting = setting(options, Properties::default());
+    let session = setting.logged_in();
+    setting.commands();
+    sign(&session);
+    let parts = || setting.commands().iter().map(|command| usize::from(command[4])).collect::<Vec<_>>();
+    let first = parts();
+    assert_eq!(first.iter().filter(|length| **length == 255).count(), 1, "{first:?}");
+    sign(&session);
+    assert_eq!(parts()[..3], [128, 128, 10]);
+}
+
+#[test]
 fn a_card_or_reader_for_short_commands_gets_no_other() {
     for (options, properties) in [
         (PivOptions::short(), Properties::default()),

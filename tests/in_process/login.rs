@@ -16,6 +16,8 @@ use super::setting::{CONTEXT, FULL, GENERAL_AUTHENTICATE, SELECT, SO, Setting, U
 
 const RW_PUBLIC: u64 = 2;
 const RW_USER: u64 = 3;
+/// CKS_RW_SO_FUNCTIONS.
+const RW_SO: u64 = 4;
 
 /// VERIFY commands in `commands` that carry data.
 fn verifications(commands: &[Vec<u8>]) -> usize {
@@ -153,7 +155,7 @@ fn no_pin_reaches_an_application_that_another_program_selected() {
         setting.another_selects_its_application();
         session.login(SO, pin(PUK)).unwrap();
         setting.another_selects_its_application();
-        session.init_pin(pin(PIN)).unwrap_or_else(|error| assert_eq!(error, Error::UserNotLoggedIn));
+        session.init_pin(pin(PIN)).unwrap();
         no_pin_met_the_foreign_application(&setting);
     }
 }
@@ -182,6 +184,24 @@ fn without_a_discovery_object_the_application_is_selected_before_a_verify() {
     setting.commands();
     session.login(USER, pin(PIN)).unwrap();
     assert_eq!(setting.instructions(), [SELECT, VERIFY]);
+}
+
+#[test]
+fn without_a_discovery_object_the_officer_stays_logged_in() {
+    for reselect_keeps_login in [true, false] {
+        let options = PivOptions { discovery_object: false, reselect_keeps_login, ..PivOptions::default() };
+        let setting = Setting::with(options, &Layout::elliptic(), Configuration::default(), DRIVERS);
+        let session = setting.open();
+        session.login(SO, pin(PUK)).unwrap();
+        for new in ["654321", PIN] {
+            session.init_pin(pin(new)).unwrap();
+            assert_eq!(session.info().unwrap().state, RW_SO);
+        }
+        setting.another_selects_its_application();
+        session.init_pin(pin(PIN)).unwrap();
+        session.logout().unwrap();
+        session.login(USER, pin(PIN)).unwrap();
+    }
 }
 
 #[test]

@@ -214,6 +214,11 @@ impl CardApplication for OpenPgp {
         verified
     }
 
+    /// PW1 for signatures is a status of its own (OpenPGP card 3.4, 7.2.2).
+    fn renews_login(&self, _: &PrivateKey) -> bool {
+        false
+    }
+
     /// From the PW status bytes: an empty VERIFY tells nothing while the password is verified.
     fn retries(&mut self, channel: &mut Channel<'_>, role: Role) -> Result<Option<u8>, CardError> {
         Ok(Some(password::Status::read(channel)?.tries(role)))

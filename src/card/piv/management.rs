@@ -188,7 +188,7 @@ fn digit(character: u8) -> Result<u8, CardError> {
     char::from(character).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or(CardError::PinInvalid)
 }
 
-/// Proves the key to the card, and the card to us. `known` is the algorithm that the card says its key has; otherwise
+/// Proves the key to the card, and where the card can do that, the card to us. `known` is the algorithm that the card says its key has; otherwise
 /// the length and the card's answers tell. Gives the algorithm.
 ///
 /// The application must be known to be the selected one.
@@ -197,10 +197,8 @@ pub(super) fn authenticate(
     key: &ManagementKey,
     known: Option<Algorithm>,
 ) -> Result<Algorithm, CardError> {
-    for algorithm in key.algorithms() {
-        if known.is_some_and(|known| known != *algorithm) {
-            continue;
-        }
+    let algorithms = || key.algorithms().iter().filter(|algorithm| known.is_none_or(|known| known == **algorithm));
+    for algorithm in algorithms() {
         match witness(channel, *algorithm)? {
             None => {}
             Some(first) => {
@@ -215,15 +213,43 @@ pub(super) fn authenticate(
             }
         }
     }
+    // Cards without mutual authentication give no witness, but ask a question of their own.
+    for algorithm in algorithms() {
+        if let Some(challenge) = asked(channel, *algorithm, CHALLENGE)? {
+            return answer(channel, key, *algorithm, &challenge).map(|()| *algorithm);
+        }
+    }
     Err(CardError::KeyRefused)
 }
 
-/// Asks for a witness; `None` where the card's key is of another algorithm.
+/// Answers the card's challenge (SP 800-73-4 part 2 A.1).
+fn answer(
+    channel: &mut Channel<'_>,
+    key: &ManagementKey,
+    algorithm: Algorithm,
+    challenge: &[u8],
+) -> Result<(), CardError> {
+    let response = key.encrypt(algorithm, challenge).ok_or(MALFORMED)?;
+    let template = Builder::new().nested(TEMPLATE, Builder::new().push(RESPONSE, &response)).finish_zeroizing();
+    match security::general_authenticate(channel, algorithm.identifier(), MANAGEMENT_KEY, template) {
+        Ok(_) => Ok(()),
+        Err(CardError::Status { status, .. }) if status.0 == 0x6983 => Err(CardError::PinBlocked),
+        Err(CardError::Status { .. } | CardError::NotFound | CardError::SecurityStatus) => Err(CardError::KeyRefused),
+        Err(error) => Err(error),
+    }
+}
+
+/// Asks for a witness.
 fn witness(channel: &mut Channel<'_>, algorithm: Algorithm) -> Result<Option<SecretBytes>, CardError> {
-    let template = Builder::new().nested(TEMPLATE, Builder::new().push(WITNESS, &[])).finish_zeroizing();
+    asked(channel, algorithm, WITNESS)
+}
+
+/// Asks for a witness or a challenge; `None` where the card gives none, or its key is of another algorithm.
+fn asked(channel: &mut Channel<'_>, algorithm: Algorithm, what: Tag) -> Result<Option<SecretBytes>, CardError> {
+    let template = Builder::new().nested(TEMPLATE, Builder::new().push(what, &[])).finish_zeroizing();
     match security::general_authenticate(channel, algorithm.identifier(), MANAGEMENT_KEY, template) {
         Ok(answer) => {
-            let witness = Reader::new(&answer).find_path(&[TEMPLATE, WITNESS]).ok().flatten().ok_or(MALFORMED)?;
+            let witness = Reader::new(&answer).find_path(&[TEMPLATE, what]).ok().flatten().ok_or(MALFORMED)?;
             if witness.len() == algorithm.block_len() {
                 Ok(Some(Zeroizing::new(witness.to_vec())))
             } else {

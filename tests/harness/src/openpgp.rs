@@ -82,6 +82,7 @@ pub(crate) fn image(options: &OpenPgpOptions) -> Image {
         prepared: PreparedKey::default(),
         behaviour: Behaviour {
             extended_length: options.extended_length,
+            longest_part: None,
             implicitly_selected: false,
             management_application: false,
         },

@@ -34,6 +34,11 @@ pub const DUMMY_AID: [u8; 8] = crate::firmware::DUMMY_AID;
 pub struct PivOptions {
     /// Whether the card takes extended length APDUs and says so in its ATR. Otherwise: command chaining, 61XX, 6700 for extended ones.
     pub extended_length: bool,
+    /// The longest part of a chain that the card takes (6700 for longer ones); 255 bytes if `None`.
+    pub longest_part: Option<usize>,
+    /// Whether the management key is asked for a witness (mutual authentication, SP 800-73-4 part 2 A.1); otherwise the
+    /// card takes only the answer to its own challenge.
+    pub mutual_authentication: bool,
     /// Whether the card knows Yubico's GET VERSION, GET SERIAL, GET METADATA, RESET, SET MANAGEMENT KEY, SET PIN
     /// RETRIES, policies for
     /// keys, the objects 5FFF00 to 5FFF0F, and from version 5.7 the moving and deletion of keys (else 6D00).
@@ -69,6 +74,8 @@ impl Default for PivOptions {
     fn default() -> Self {
         Self {
             extended_length: true,
+            longest_part: None,
+            mutual_authentication: true,
             yubico_extensions: true,
             attestation: false,
             key_history: true,
@@ -128,6 +135,7 @@ pub(crate) fn image(options: &PivOptions) -> Image {
         prepared,
         behaviour: Behaviour {
             extended_length: options.extended_length,
+            longest_part: options.longest_part,
             implicitly_selected: options.implicitly_selected,
             management_application: options.yubico_extensions,
         },

@@ -37,6 +37,14 @@ fn a_management_key_is_proved_both_ways_by_two_commands() {
 }
 
 #[test]
+fn a_card_without_mutual_authentication_is_answered_its_challenge() {
+    let mut bench = Bench::with(PivOptions { mutual_authentication: false, ..PivOptions::plain() });
+    assert_eq!(bench.officer(WRONG), Err(CardError::KeyRefused));
+    bench.officer(KEY).unwrap();
+    bench.generate(&wish(P256, &[1])).unwrap();
+}
+
+#[test]
 fn a_wrong_management_key_costs_no_try() {
     for mut bench in [Bench::new(), Bench::yubikey([5, 4, 3]), Bench::with(PivOptions::plain())] {
         for _ in 0..5 {

@@ -2,6 +2,9 @@
 
 use super::VirtualCard;
 
+/// Parts of a chain that every card here takes.
+const PART: usize = 128;
+
 /// Response data and status word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
@@ -69,7 +72,7 @@ impl<'c> Terminal<'c> {
     }
 
     fn send_chained(&mut self, [class, instruction, p1, p2]: [u8; 4], data: &[u8]) -> Response {
-        let mut pieces = data.chunks(255).peekable();
+        let mut pieces = data.chunks(PART).peekable();
         loop {
             let piece = pieces.next().unwrap_or_default();
             let more = pieces.peek().is_some();

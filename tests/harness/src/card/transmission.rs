@@ -18,6 +18,7 @@ pub enum Received {
 #[derive(Debug, Default)]
 pub struct Transmission {
     extended_length: bool,
+    longest_part: Option<usize>,
     chain: Option<Command>,
     remainder: Vec<u8>,
 }
@@ -26,6 +27,11 @@ impl Transmission {
     /// A card that takes extended length APDUs, or one that refuses them with 6700.
     pub fn new(extended_length: bool) -> Self {
         Self { extended_length, ..Self::default() }
+    }
+
+    /// A card that refuses longer parts of a chain with 6700.
+    pub fn with_longest_part(self, longest_part: Option<usize>) -> Self {
+        Self { longest_part, ..self }
     }
 
     /// Forgets unfinished chains in both directions.
@@ -64,6 +70,9 @@ impl Transmission {
 
     fn continue_chain(&mut self, mut command: Command) -> Result<Received, u16> {
         let more = command.class & 0x10 != 0;
+        if (more || self.chain.is_some()) && self.longest_part.is_some_and(|longest| command.data.len() > longest) {
+            return Err(status::WRONG_LENGTH);
+        }
         command.class &= !0x10;
         if let Some(mut chain) = self.chain.take() {
             let same = (chain.class, chain.instruction, chain.p1, chain.p2)

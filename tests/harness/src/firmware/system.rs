@@ -17,6 +17,8 @@ const MANAGEMENT_AID: [u8; 8] = [0xA0, 0x00, 0x00, 0x05, 0x27, 0x47, 0x11, 0x17]
 pub(crate) struct Behaviour {
     /// Whether the card takes extended length APDUs.
     pub(crate) extended_length: bool,
+    /// The longest part of a chain that the card takes, where it is not the usual one.
+    pub(crate) longest_part: Option<usize>,
     /// Whether the first application is selected after reset.
     pub(crate) implicitly_selected: bool,
     /// Whether the card has Yubico's management application, which here is the dummy one.
@@ -39,7 +41,7 @@ pub(crate) trait CommandLayer {
 pub(super) fn live(image: Image, seed: [u8; 32], jobs: &Receiver<Job>, answers: &Sender<Vec<u8>>) {
     let Image { installed, prepared, layers, behaviour } = image;
     let mut system = System {
-        transmission: Transmission::new(behaviour.extended_length),
+        transmission: Transmission::new(behaviour.extended_length).with_longest_part(behaviour.longest_part),
         selected: Selected::after_reset(behaviour),
         behaviour,
         layers,

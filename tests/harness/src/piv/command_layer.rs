@@ -11,6 +11,8 @@ use super::{PIV_AID, PivOptions};
 use crate::card::{Command, status};
 use crate::firmware::{self, Answer, PreparedKey, Running};
 
+/// A dynamic authentication template that asks for a witness.
+const ASKS_FOR_WITNESS: [u8; 4] = [0x7C, 0x02, 0x80, 0x00];
 /// The PUK's retry counter when full; the application sets the same number.
 const PUK_RETRIES: u8 = 3;
 
@@ -76,6 +78,9 @@ impl firmware::CommandLayer for CommandLayer {
             (0x24, 0x00, 0x81) => self.try_puk(application, command),
             (0x2C, 0x00, 0x80) => self.try_puk(application, command),
             (0x47, 0x00, reference) => self.generate(application, command, reference),
+            (0x87, _, 0x9B) if command.data == ASKS_FOR_WITNESS && !self.options.mutual_authentication => {
+                own(application, Answer::status(status::INCORRECT_DATA))
+            }
             (0x87, algorithm, reference) => self.general_authenticate(application, command, algorithm, reference),
             (0xCB, 0x3F, 0xFF) => self.get_data(application, command),
             (0xDB, 0x3F, 0xFF) => self.put_data(application, command),
