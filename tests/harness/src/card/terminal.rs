@@ -2,7 +2,9 @@
 
 use super::VirtualCard;
 
-/// Parts of a chain that every card here takes.
+/// The longest data field of a short command.
+const SHORT: usize = 255;
+/// Parts of a chain that every card here takes which takes chains.
 const PART: usize = 128;
 
 /// Response data and status word.
@@ -72,7 +74,8 @@ impl<'c> Terminal<'c> {
     }
 
     fn send_chained(&mut self, [class, instruction, p1, p2]: [u8; 4], data: &[u8]) -> Response {
-        let mut pieces = data.chunks(PART).peekable();
+        let part = if data.len() > SHORT { PART } else { SHORT };
+        let mut pieces = data.chunks(part).peekable();
         loop {
             let piece = pieces.next().unwrap_or_default();
             let more = pieces.peek().is_some();
