@@ -3,7 +3,7 @@
 use cardea_apdu::Atr;
 
 use super::{CardApplication, CardError, Description, myeid, openpgp, piv};
-use crate::channel::{Channel, ChannelError};
+use crate::channel::{Channel, ChannelError, MOST_QUESTIONS};
 
 /// What a probe finds: the application, selected, or nothing.
 pub type Probed = Result<Option<Box<dyn CardApplication>>, CardError>;
@@ -61,9 +61,9 @@ pub fn identify(drivers: &[&Driver], channel: &mut Channel<'_>, atr: &Atr) -> Re
         if found.applications.is_empty() && before >= UNKNOWN_CARD_COMMANDS {
             break;
         }
-        match judge((driver.probe)(channel, atr))?.flatten() {
+        match judge(channel.bounded(MOST_QUESTIONS, |channel| (driver.probe)(channel, atr)))?.flatten() {
             Some(mut application) => {
-                let description = judge(application.describe(channel))?;
+                let description = judge(channel.bounded(MOST_QUESTIONS, |channel| application.describe(channel)))?;
                 found.applications.push(Found { driver: driver.name, application, description });
                 found.certain = true;
             }

@@ -23,6 +23,9 @@ const LONGEST_ANSWER: usize = 65_536;
 /// Most GET RESPONSE commands for one answer: 65,536 bytes in pieces of 128 bytes.
 const MOST_PIECES: usize = 512;
 
+/// Most commands for finding out what a card is or what is on it: 512 KiB in short answers, more than cards hold.
+pub const MOST_QUESTIONS: u64 = 2048;
+
 /// Why an exchange failed below the meaning of the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ChannelError {
@@ -49,6 +52,8 @@ pub struct Channel<'t> {
     /// ISO 7816-4 logical channel number.
     number: u8,
     commands: u64,
+    /// How many commands there may be in all.
+    most: u64,
 }
 
 /// How a command travels.
@@ -73,7 +78,7 @@ impl<'t> Channel<'t> {
         log: &'t Log,
         reader: &'t str,
     ) -> Self {
-        Self { transaction, limits, log, reader, number: 0, commands: 0 }
+        Self { transaction, limits, log, reader, number: 0, commands: 0, most: u64::MAX }
     }
 
     /// The logical channel that commands go to; 0 is the basic one.
@@ -89,6 +94,16 @@ impl<'t> Channel<'t> {
     /// Command APDUs sent so far, GET RESPONSE and parts of chains included.
     pub fn commands(&self) -> u64 {
         self.commands
+    }
+
+    /// Runs what a card could drag out without end by lists and files that go on and on: after so many commands each
+    /// is answered `Endless`, without being sent.
+    pub fn bounded<R>(&mut self, commands: u64, work: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = self.most;
+        self.most = outer.min(self.commands.saturating_add(commands));
+        let result = work(self);
+        self.most = outer;
+        result
     }
 
     /// Sends `command` in the form that card and reader can take and returns the complete answer with its
@@ -190,6 +205,9 @@ impl<'t> Channel<'t> {
             Form::Extended => command.encode_extended(),
         };
         let bytes = bytes.map_err(|_| ChannelError::Command)?;
+        if self.commands >= self.most {
+            return Err(ChannelError::Endless);
+        }
         trace::command(self.log, self.reader, command);
         self.commands += 1;
         self.transaction.conceal(secret_part(command, form), command.is_secret_response());

@@ -19,7 +19,7 @@ mod write;
 use std::sync::Arc;
 
 use crate::card::{Authentication, CardApplication, CardError, CardObject, Description, PrivateKey, Role, Tries};
-use crate::channel::Channel;
+use crate::channel::{Channel, MOST_QUESTIONS};
 use crate::configuration::Configuration;
 use crate::error::Error;
 use crate::handle::{Handles, give_back};
@@ -162,7 +162,9 @@ impl Slot {
             }
             let description = match access.take_description() {
                 Some(description) => description,
-                None => access.certainly(|application, channel| application.describe(channel))?,
+                None => access.certainly(|application, channel| {
+                    channel.bounded(MOST_QUESTIONS, |channel| application.describe(channel))
+                })?,
             };
             *self.guard.lock() = PinGuard::default();
             let facilities = access.facilities();
@@ -181,10 +183,13 @@ impl Slot {
             if let Some(known) = self.with_state(generation, |state| state.objects.clone())? {
                 return Ok(known);
             }
-            let mut objects = access.probably(|application, channel| application.objects(channel))?;
+            let list = |application: &mut dyn CardApplication, channel: &mut Channel<'_>| {
+                channel.bounded(MOST_QUESTIONS, |channel| application.objects(channel))
+            };
+            let mut objects = access.probably(list)?;
             // Each object may be absent. Where all are, another application may have been asked.
             if !objects.iter().any(is_key_or_certificate) && access.selects_anew()? {
-                objects = access.probably(|application, channel| application.objects(channel))?;
+                objects = access.probably(list)?;
             }
             let store = self.with_state(generation, |state| state.facilities.store)?;
             let set = Arc::new(ObjectSet::new(&description.serial, &objects, store, &self.common.handles));

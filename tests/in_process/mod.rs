@@ -12,6 +12,7 @@ mod closing_races;
 mod closing_scale;
 mod context_login;
 mod ejection;
+mod endless_cards;
 mod faults;
 mod host_objects;
 mod lengths;
