@@ -45,6 +45,8 @@ pub struct NewKey {
     pub secret_usage: SecretUsage,
     /// The card may let it out wrapped; never assumed.
     pub extractable: bool,
+    /// A secret key that C_GenerateKey makes, of which no program has seen the value though the host may have drawn it.
+    pub generated: bool,
     /// Usable only after login (`CKA_PRIVATE`).
     pub private: bool,
     /// The PIN is wanted before each use (`CKA_ALWAYS_AUTHENTICATE`).

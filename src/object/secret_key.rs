@@ -83,6 +83,9 @@ pub enum Origin {
 
 /// Judges a template for a key that the card is to keep, as far as it says what no secret key takes.
 pub fn judge(template: &Template, origin: Origin, creator: Creator) -> Result<(), Error> {
+    if template.ulong(CKA_CLASS)?.is_some_and(|class| class != CKO_SECRET_KEY) {
+        return Err(Error::TemplateInconsistent);
+    }
     let value_rules = if origin == Origin::Created { CREATED } else { MADE };
     parse(template, &[STORAGE, KEY, RULES, value_rules], creator).map(drop)
 }

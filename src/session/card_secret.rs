@@ -118,6 +118,7 @@ pub(super) fn wish(
             unwrap: flag(CKA_UNWRAP, false)?,
         },
         extractable: extractable.unwrap_or(false),
+        generated: matches!(origin, Origin::Generated(_)),
         private: flag(CKA_PRIVATE, true)?,
         always_authenticate: false,
         policy: KeyPolicy::default(),

@@ -146,6 +146,29 @@ fn a_template_for_a_key_on_the_card_is_judged_as_one_for_the_host() {
     let generated = template(&[(CKA_VALUE_LEN, &length), (CKA_SENSITIVE, &[1]), (CKA_VALUE, &value)]);
     let generated = generate::key(&session, Mechanism::Generate(SecretKind::Aes), generated);
     assert_eq!(generated, Err(Error::AttributeReadOnly), "a value for a key that is generated");
+    let other = template(&[(CKA_VALUE_LEN, &length), (CKA_CLASS, &CKO_DATA.to_ne_bytes())]);
+    let other = generate::key(&session, Mechanism::Generate(SecretKind::Aes), other);
+    assert_eq!(other, Err(Error::TemplateInconsistent), "an object of another class");
+}
+
+#[test]
+fn a_key_on_the_card_is_local_where_it_was_generated_and_not_where_it_was_brought() {
+    let setting = Setting::standard("local");
+    let session = setting.logged_in();
+    let brought = template(&[
+        (CKA_CLASS, &CKO_SECRET_KEY.to_ne_bytes()),
+        (CKA_KEY_TYPE, &CKK_AES.to_ne_bytes()),
+        (CKA_VALUE, &[7; 16]),
+        (CKA_SENSITIVE, &[1]),
+    ]);
+    let generated = key(&session).unwrap();
+    let brought = objects::create(&session, brought).unwrap();
+    for (key, local, mechanism) in [(generated, 1, CKM_AES_KEY_GEN), (brought, 0, CK_UNAVAILABLE_INFORMATION)] {
+        for kind in [CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE] {
+            assert_eq!(attribute(&session, key, kind), [local], "{kind:#x}");
+        }
+        assert_eq!(attribute(&session, key, CKA_KEY_GEN_MECHANISM), mechanism.to_ne_bytes());
+    }
 }
 
 #[test]

@@ -465,7 +465,7 @@ fn secret_key(reference: KeyReference, new: &NewKey, kind: SecretKind) -> Secret
         usage: new.secret_usage,
         extractable: new.extractable,
         authentication: authentication(new),
-        local: Some(false),
+        local: Some(new.generated),
     }
 }
 

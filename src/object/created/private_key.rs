@@ -137,6 +137,7 @@ impl PrivateWish {
             usage: usage(template, kind)?,
             secret_usage: SecretUsage::default(),
             extractable: false,
+            generated: false,
             private,
             always_authenticate,
             policy: policy(&attributes)?,

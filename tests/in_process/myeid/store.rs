@@ -20,6 +20,7 @@ pub fn new_key(kind: NewKind) -> NewKey {
         usage: Usage { sign: true, ..Usage::default() },
         secret_usage: SecretUsage { encrypt: true, decrypt: true, wrap: false, unwrap: true },
         extractable: false,
+        generated: false,
         private: true,
         always_authenticate: false,
         policy: Default::default(),

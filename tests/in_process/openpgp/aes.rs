@@ -21,6 +21,7 @@ fn wish(bits: usize) -> NewKey {
         usage: Usage::default(),
         secret_usage: SecretUsage { encrypt: true, decrypt: true, wrap: false, unwrap: false },
         extractable: false,
+        generated: false,
         private: true,
         always_authenticate: false,
         policy: KeyPolicy::default(),

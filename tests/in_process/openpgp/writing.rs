@@ -24,6 +24,7 @@ fn new_key(kind: KeyKind, id: &[u8], usage: Usage) -> NewKey {
         usage,
         secret_usage: SecretUsage::default(),
         extractable: false,
+        generated: false,
         private: true,
         always_authenticate: false,
         policy: KeyPolicy::default(),

@@ -250,6 +250,7 @@ pub fn wish(kind: KeyKind, id: &[u8]) -> NewKey {
         usage: Usage { sign: true, ..Usage::default() },
         secret_usage: SecretUsage::default(),
         extractable: false,
+        generated: false,
         private: true,
         always_authenticate: false,
         policy: KeyPolicy::default(),
