@@ -114,7 +114,17 @@ pub(super) fn derive(
         Ok((mechanism, TemplateArgument::new(template, count)?, Out::new(key)?))
     };
     in_session(library, session, arguments, |session, (mechanism, template, out)| {
-        out.write(ulong(derive::derive(session, mechanism.read()?, number(base_key), template.copy()?)?));
+        let (parameters, more) = (mechanism.read()?, mechanism.derived_keys()?);
+        let templates = std::iter::once(&template).chain(more.iter().map(|key| &key.template));
+        let templates = templates.map(TemplateArgument::copy).collect::<Result<_>>()?;
+        let handles = std::iter::once(&out).chain(more.iter().map(|key| &key.handle));
+        match derive::derive_all(session, parameters, number(base_key), templates) {
+            Ok(keys) => handles.zip(keys).for_each(|(out, key)| out.write(ulong(key))),
+            Err(error) => {
+                more.iter().for_each(|key| key.handle.write(CK_INVALID_HANDLE));
+                return Err(error);
+            }
+        }
         Ok(())
     })
 }

@@ -16,6 +16,7 @@ const LONGEST: usize = 0x1_0000;
 /// The same of data that are authenticated with a message.
 const LONGEST_ASSOCIATED: usize = 1 << 26;
 
+mod key_based;
 #[cfg(test)]
 mod tests;
 
@@ -50,7 +51,8 @@ impl MechanismArgument {
         let parameters = match kind {
             ParameterKind::None => self.absent()?,
             ParameterKind::Pss => self.pss()?,
-            ParameterKind::Oaep => self.oaep()?,
+            ParameterKind::Oaep => oaep(self.structure()?)?,
+            ParameterKind::RsaAesWrap => self.rsa_aes_wrap()?,
             ParameterKind::OptionalEddsa if self.parameter.as_slice().is_empty() => Parameters::None,
             ParameterKind::OptionalEddsa => self.eddsa()?,
             ParameterKind::Ecdh1 => self.ecdh1()?,
@@ -71,6 +73,8 @@ impl MechanismArgument {
                 derivation_data(&parameter.iv, parameter.pData, parameter.length)?
             }
             ParameterKind::Hkdf => self.hkdf()?,
+            ParameterKind::KeyBased => self.key_based()?,
+            ParameterKind::KeyBasedFeedback => self.key_based_feedback()?,
             ParameterKind::OptionalBytes if self.parameter.as_slice().is_empty() => Parameters::None,
             ParameterKind::Bytes | ParameterKind::OptionalBytes => {
                 Parameters::Bytes(copy_of(&self.parameter, LONGEST)?)
@@ -92,14 +96,12 @@ impl MechanismArgument {
         })
     }
 
-    fn oaep(&self) -> Result<Parameters> {
-        let parameter: CK_RSA_PKCS_OAEP_PARAMS = self.structure()?;
-        Ok(Parameters::Oaep {
-            hash: number(parameter.hashAlg),
-            mgf: number(parameter.mgf),
-            source: number(parameter.source),
-            label: copied(parameter.pSourceData.cast(), parameter.ulSourceDataLen)?,
-        })
+    fn rsa_aes_wrap(&self) -> Result<Parameters> {
+        let parameter: CK_RSA_AES_KEY_WRAP_PARAMS = self.structure()?;
+        // SAFETY: the caller promises the same of a pointer inside a parameter as of an argument.
+        let inner = unsafe { Pointer::nested(parameter.pOAEPParams) };
+        let inner = inner.read().map_err(|_| Error::MechanismParamInvalid)?;
+        Ok(Parameters::RsaAesWrap { bits: number(parameter.ulAESKeyBits), oaep: Box::new(oaep(inner)?) })
     }
 
     fn eddsa(&self) -> Result<Parameters> {
@@ -157,6 +159,15 @@ impl MechanismArgument {
     fn structure<T: Copy>(&self) -> Result<T> {
         self.parameter.structure().ok_or(Error::MechanismParamInvalid)
     }
+}
+
+fn oaep(parameter: CK_RSA_PKCS_OAEP_PARAMS) -> Result<Parameters> {
+    Ok(Parameters::Oaep {
+        hash: number(parameter.hashAlg),
+        mgf: number(parameter.mgf),
+        source: number(parameter.source),
+        label: copied(parameter.pSourceData.cast(), parameter.ulSourceDataLen)?,
+    })
 }
 
 /// What a key is derived with, in memory that wipes itself.

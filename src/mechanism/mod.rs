@@ -185,6 +185,8 @@ pub enum Derivation {
         /// The result is a data object.
         data: bool,
     },
+    /// CKM_SP800_108_COUNTER_KDF and its kin.
+    KeyBased(Box<KeyBasedParameters>),
     /// CKM_AES_ECB_ENCRYPT_DATA, CKM_DES3_CBC_ENCRYPT_DATA and their kin.
     Encrypt {
         /// The base key's cipher.
@@ -205,6 +207,7 @@ impl core::fmt::Debug for Derivation {
             Self::Extract { bit } => write!(formatter, "Extract({bit})"),
             Self::Digest(hash) => write!(formatter, "Digest({hash:?})"),
             Self::Hkdf { parameters, data } => write!(formatter, "Hkdf({:?}, {data})", parameters.hash),
+            Self::KeyBased(parameters) => write!(formatter, "KeyBased({:?})", parameters.function),
             Self::Encrypt { cipher, .. } => write!(formatter, "Encrypt({cipher:?})"),
         }
     }
@@ -236,11 +239,69 @@ pub enum Salt {
     Key(u64),
 }
 
+/// Parameters of a key-based key derivation (`CK_SP800_108_KDF_PARAMS`, `CK_SP800_108_FEEDBACK_KDF_PARAMS`), copied.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyBasedParameters {
+    /// The mode.
+    pub iteration: Iteration,
+    /// The pseudo-random function.
+    pub function: MacFunction,
+    /// What it is computed of, in order.
+    pub input: Vec<InputPart>,
+}
+
+/// Mode of a key-based key derivation (SP 800-108 4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Iteration {
+    /// Each round has a counter.
+    Counter,
+    /// Each round has the result of the one before.
+    Feedback {
+        /// What the first round has instead.
+        iv: Vec<u8>,
+    },
+    /// Each round has the result of a first function, which is fed back.
+    DoublePipeline,
+}
+
+/// A part of the input of a key-based key derivation (`CK_PRF_DATA_PARAM`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputPart {
+    /// What makes the rounds differ: a counter of this form, or what the mode feeds back.
+    Iteration(Option<NumberFormat>),
+    /// A counter beside what is fed back.
+    Counter(NumberFormat),
+    /// Bits of the keys.
+    Length {
+        /// Counted in whole results of the function, instead of as many as the keys have.
+        segments: bool,
+        /// How the number is written.
+        format: NumberFormat,
+    },
+    /// Label, separator, context.
+    Bytes(SecretBytes),
+}
+
+/// How a number is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NumberFormat {
+    /// Least significant byte first.
+    pub little_endian: bool,
+    /// Its width.
+    pub bits: u64,
+}
+
 /// A function that makes message authentication codes with a secret key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MacFunction {
     /// CMAC with AES.
     Cmac,
+    /// CMAC with triple DES.
+    Des3Cmac,
+    /// The last block of AES in CBC mode.
+    CbcMac,
+    /// The last block of triple DES in CBC mode.
+    Des3CbcMac,
     /// HMAC with this hash.
     Hmac(Hash),
 }
@@ -260,6 +321,13 @@ pub enum Mechanism {
     RsaPssHash(PssParameters),
     /// CKM_RSA_PKCS_OAEP.
     RsaOaep(OaepParameters),
+    /// CKM_RSA_AES_KEY_WRAP: KWP with an AES key made for it, which goes before in OAEP.
+    RsaAesWrap {
+        /// Length of the AES key in bytes.
+        length: usize,
+        /// How the AES key is encrypted.
+        oaep: OaepParameters,
+    },
     /// CKM_ECDSA: the caller gives the digest.
     Ecdsa,
     /// CKM_ECDSA_SHAn.
@@ -276,11 +344,11 @@ pub enum Mechanism {
     Des3(Des3Mode),
     /// A secret made of another on the host.
     Derive(Derivation),
-    /// CKM_AES_CMAC, CKM_SHAn_HMAC and their _GENERAL forms.
+    /// CKM_AES_CMAC, CKM_AES_MAC, CKM_DES3_CMAC, CKM_DES3_MAC, CKM_SHAn_HMAC and their _GENERAL forms.
     Mac {
         /// The function.
         function: MacFunction,
-        /// Bytes of the code that are kept; `None` for the forms without parameter, which keep all.
+        /// Bytes of the code that are kept; `None` for the forms without parameter, which keep all, or half a block.
         length: Option<usize>,
     },
     /// CKM_GENERIC_SECRET_KEY_GEN, CKM_AES_KEY_GEN and their kin.
@@ -342,6 +410,13 @@ pub enum Parameters {
         /// `pSourceData`.
         label: Vec<u8>,
     },
+    /// `CK_RSA_AES_KEY_WRAP_PARAMS`.
+    RsaAesWrap {
+        /// `ulAESKeyBits`.
+        bits: u64,
+        /// `pOAEPParams`, which are [`Parameters::Oaep`].
+        oaep: Box<Parameters>,
+    },
     /// `CK_EDDSA_PARAMS`.
     Eddsa {
         /// `phFlag`.
@@ -398,6 +473,15 @@ pub enum Parameters {
         /// `pInfo`.
         info: Vec<u8>,
     },
+    /// `CK_SP800_108_KDF_PARAMS` and `CK_SP800_108_FEEDBACK_KDF_PARAMS`, but for the keys that are derived besides.
+    KeyBased {
+        /// `prfType`, a CKM_ number.
+        function: u64,
+        /// `pDataParams`.
+        input: Vec<InputPart>,
+        /// `pIV`; empty where the structure has none.
+        iv: Vec<u8>,
+    },
     /// Bytes where no structure is expected.
     Bytes(Vec<u8>),
 }
@@ -411,6 +495,8 @@ pub enum ParameterKind {
     Pss,
     /// `CK_RSA_PKCS_OAEP_PARAMS`.
     Oaep,
+    /// `CK_RSA_AES_KEY_WRAP_PARAMS`.
+    RsaAesWrap,
     /// `CK_EDDSA_PARAMS` or none.
     OptionalEddsa,
     /// `CK_ECDH1_DERIVE_PARAMS`.
@@ -431,6 +517,10 @@ pub enum ParameterKind {
     Des3Data,
     /// `CK_HKDF_PARAMS`.
     Hkdf,
+    /// `CK_SP800_108_KDF_PARAMS`.
+    KeyBased,
+    /// `CK_SP800_108_FEEDBACK_KDF_PARAMS`.
+    KeyBasedFeedback,
     /// A string of bytes.
     Bytes,
     /// A string of bytes or none.

@@ -26,7 +26,7 @@ pub use decrypt::{
     DecryptPlan, RejectionSecret, check_decrypt, check_unwrap, plan_decrypt, plan_unwrap, rejection_secret,
 };
 pub use derive::{DerivePlan, check_derive, plan_derive};
-pub use encrypt::{EncryptPlan, check_encrypt, plan_encrypt};
+pub use encrypt::{EncryptPlan, check_encrypt, check_wrap, plan_encrypt, plan_wrap};
 pub use sign::{SignPlan, check_sign, check_sign_recover, plan_sign, plan_sign_recover};
 pub use verify::{RecoverPlan, VerifyPlan, check_verify, check_verify_recover, plan_verify, plan_verify_recover};
 
@@ -65,6 +65,7 @@ impl Framing {
             (Mechanism::Eddsa, KeyKind::Ed25519) => Ok(Self::Eddsa),
             (
                 Mechanism::RsaOaep(_)
+                | Mechanism::RsaAesWrap { .. }
                 | Mechanism::Ecdh1(_)
                 | Mechanism::Digest(_)
                 | Mechanism::Aes(_)

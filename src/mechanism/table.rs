@@ -19,8 +19,9 @@ pub use offer::{
     MechanismRow, Supported, mechanisms_for_private, mechanisms_for_public, mechanisms_for_public_half,
     mechanisms_for_secret, token_mechanisms,
 };
+pub use secret::padded_key_wrap;
 
-use derivation::Derive;
+use derivation::{Derive, Mode};
 use secret::Cipher;
 
 /// A mechanism without its parameter.
@@ -32,6 +33,7 @@ enum Family {
     RsaPss,
     RsaPssHash(Hash),
     RsaOaep,
+    RsaAesWrap,
     Ecdsa,
     EcdsaHash(Hash),
     Eddsa,
@@ -40,10 +42,13 @@ enum Family {
     Aes(Cipher),
     Des3(Cipher),
     Derive(Derive),
-    Cmac { general: bool },
-    Hmac { hash: Hash, general: bool },
+    Mac { function: MacFunction, general: bool },
     Generate(SecretKind),
     GeneratePair(PairType),
+}
+
+const fn hmac(hash: Hash, general: bool) -> Family {
+    Family::Mac { function: MacFunction::Hmac(hash), general }
 }
 
 /// Every mechanism, in the order in which C_GetMechanismList gives them.
@@ -63,6 +68,7 @@ const TABLE: &[(CK_MECHANISM_TYPE, Family)] = &[
     (CKM_SHA384_RSA_PKCS_PSS, Family::RsaPssHash(Hash::Sha384)),
     (CKM_SHA512_RSA_PKCS_PSS, Family::RsaPssHash(Hash::Sha512)),
     (CKM_RSA_PKCS_OAEP, Family::RsaOaep),
+    (CKM_RSA_AES_KEY_WRAP, Family::RsaAesWrap),
     (CKM_EC_KEY_PAIR_GEN, Family::GeneratePair(PairType::Ec)),
     (CKM_EC_EDWARDS_KEY_PAIR_GEN, Family::GeneratePair(PairType::Edwards)),
     (CKM_EC_MONTGOMERY_KEY_PAIR_GEN, Family::GeneratePair(PairType::Montgomery)),
@@ -95,19 +101,25 @@ const TABLE: &[(CK_MECHANISM_TYPE, Family)] = &[
     (CKM_DES3_ECB, Family::Des3(Cipher::Ecb)),
     (CKM_DES3_CBC, Family::Des3(Cipher::Cbc)),
     (CKM_DES3_CBC_PAD, Family::Des3(Cipher::CbcPad)),
-    (CKM_AES_CMAC, Family::Cmac { general: false }),
-    (CKM_AES_CMAC_GENERAL, Family::Cmac { general: true }),
+    (CKM_AES_MAC, Family::Mac { function: MacFunction::CbcMac, general: false }),
+    (CKM_AES_MAC_GENERAL, Family::Mac { function: MacFunction::CbcMac, general: true }),
+    (CKM_DES3_MAC, Family::Mac { function: MacFunction::Des3CbcMac, general: false }),
+    (CKM_DES3_MAC_GENERAL, Family::Mac { function: MacFunction::Des3CbcMac, general: true }),
+    (CKM_DES3_CMAC, Family::Mac { function: MacFunction::Des3Cmac, general: false }),
+    (CKM_DES3_CMAC_GENERAL, Family::Mac { function: MacFunction::Des3Cmac, general: true }),
+    (CKM_AES_CMAC, Family::Mac { function: MacFunction::Cmac, general: false }),
+    (CKM_AES_CMAC_GENERAL, Family::Mac { function: MacFunction::Cmac, general: true }),
     (CKM_GENERIC_SECRET_KEY_GEN, Family::Generate(SecretKind::Generic)),
-    (CKM_SHA_1_HMAC, Family::Hmac { hash: Hash::Sha1, general: false }),
-    (CKM_SHA_1_HMAC_GENERAL, Family::Hmac { hash: Hash::Sha1, general: true }),
-    (CKM_SHA224_HMAC, Family::Hmac { hash: Hash::Sha224, general: false }),
-    (CKM_SHA224_HMAC_GENERAL, Family::Hmac { hash: Hash::Sha224, general: true }),
-    (CKM_SHA256_HMAC, Family::Hmac { hash: Hash::Sha256, general: false }),
-    (CKM_SHA256_HMAC_GENERAL, Family::Hmac { hash: Hash::Sha256, general: true }),
-    (CKM_SHA384_HMAC, Family::Hmac { hash: Hash::Sha384, general: false }),
-    (CKM_SHA384_HMAC_GENERAL, Family::Hmac { hash: Hash::Sha384, general: true }),
-    (CKM_SHA512_HMAC, Family::Hmac { hash: Hash::Sha512, general: false }),
-    (CKM_SHA512_HMAC_GENERAL, Family::Hmac { hash: Hash::Sha512, general: true }),
+    (CKM_SHA_1_HMAC, hmac(Hash::Sha1, false)),
+    (CKM_SHA_1_HMAC_GENERAL, hmac(Hash::Sha1, true)),
+    (CKM_SHA224_HMAC, hmac(Hash::Sha224, false)),
+    (CKM_SHA224_HMAC_GENERAL, hmac(Hash::Sha224, true)),
+    (CKM_SHA256_HMAC, hmac(Hash::Sha256, false)),
+    (CKM_SHA256_HMAC_GENERAL, hmac(Hash::Sha256, true)),
+    (CKM_SHA384_HMAC, hmac(Hash::Sha384, false)),
+    (CKM_SHA384_HMAC_GENERAL, hmac(Hash::Sha384, true)),
+    (CKM_SHA512_HMAC, hmac(Hash::Sha512, false)),
+    (CKM_SHA512_HMAC_GENERAL, hmac(Hash::Sha512, true)),
     (CKM_CONCATENATE_BASE_AND_KEY, Family::Derive(Derive::WithKey)),
     (CKM_CONCATENATE_BASE_AND_DATA, Family::Derive(Derive::WithData)),
     (CKM_CONCATENATE_DATA_AND_BASE, Family::Derive(Derive::AfterData)),
@@ -124,6 +136,9 @@ const TABLE: &[(CK_MECHANISM_TYPE, Family)] = &[
     (CKM_DES3_CBC_ENCRYPT_DATA, Family::Derive(Derive::Des3(Cipher::Cbc))),
     (CKM_HKDF_KEY_GEN, Family::Generate(SecretKind::Hkdf)),
     (CKM_HKDF_DERIVE, Family::Derive(Derive::Hkdf { data: false })),
+    (CKM_SP800_108_COUNTER_KDF, Family::Derive(Derive::KeyBased(Mode::Counter))),
+    (CKM_SP800_108_FEEDBACK_KDF, Family::Derive(Derive::KeyBased(Mode::Feedback))),
+    (CKM_SP800_108_DOUBLE_PIPELINE_KDF, Family::Derive(Derive::KeyBased(Mode::DoublePipeline))),
     (CKM_HKDF_DATA, Family::Derive(Derive::Hkdf { data: true })),
 ];
 
@@ -141,6 +156,7 @@ pub fn parameter_kind(ckm: u64) -> Option<ParameterKind> {
     Some(match family(ckm)? {
         Family::RsaPss | Family::RsaPssHash(_) => ParameterKind::Pss,
         Family::RsaOaep => ParameterKind::Oaep,
+        Family::RsaAesWrap => ParameterKind::RsaAesWrap,
         Family::Eddsa => ParameterKind::OptionalEddsa,
         Family::Ecdh1 { .. } => ParameterKind::Ecdh1,
         Family::RsaPkcs
@@ -151,9 +167,8 @@ pub fn parameter_kind(ckm: u64) -> Option<ParameterKind> {
         | Family::Digest(_)
         | Family::Generate(_)
         | Family::GeneratePair(_)
-        | Family::Cmac { general: false }
-        | Family::Hmac { general: false, .. } => ParameterKind::None,
-        Family::Cmac { general: true } | Family::Hmac { general: true, .. } => ParameterKind::Length,
+        | Family::Mac { general: false, .. } => ParameterKind::None,
+        Family::Mac { general: true, .. } => ParameterKind::Length,
         Family::Aes(cipher) | Family::Des3(cipher) => cipher.parameter_kind(),
         Family::Derive(derive) => derive.parameter_kind(),
     })
@@ -183,6 +198,13 @@ pub fn mechanism(ckm: u64, parameters: Parameters) -> Result<Mechanism> {
         (Family::RsaOaep, Parameters::Oaep { hash, mgf, source, label }) => {
             Ok(Mechanism::RsaOaep(oaep(hash, mgf, source, label)?))
         }
+        (Family::RsaAesWrap, Parameters::RsaAesWrap { bits, oaep: parameters }) => {
+            let (128 | 192 | 256, Parameters::Oaep { hash, mgf, source, label }) = (bits, *parameters) else {
+                return Err(Error::MechanismParamInvalid);
+            };
+            let length = usize::try_from(bits / 8).map_err(|_| Error::MechanismParamInvalid)?;
+            Ok(Mechanism::RsaAesWrap { length, oaep: oaep(hash, mgf, source, label)? })
+        }
         (Family::Ecdsa, Parameters::None) => Ok(Mechanism::Ecdsa),
         (Family::EcdsaHash(hash), Parameters::None) => Ok(Mechanism::EcdsaHash(hash)),
         (Family::Eddsa, Parameters::None) => Ok(Mechanism::Eddsa),
@@ -194,8 +216,7 @@ pub fn mechanism(ckm: u64, parameters: Parameters) -> Result<Mechanism> {
         (Family::Aes(cipher), parameters) => cipher.with(parameters).map(Mechanism::Aes),
         (Family::Des3(cipher), parameters) => cipher.with_des3(parameters).map(Mechanism::Des3),
         (Family::Derive(derive), parameters) => derive.with(parameters).map(Mechanism::Derive),
-        (Family::Cmac { general }, parameters) => secret::mac(MacFunction::Cmac, general, parameters),
-        (Family::Hmac { hash, general }, parameters) => secret::mac(MacFunction::Hmac(hash), general, parameters),
+        (Family::Mac { function, general }, parameters) => secret::mac(function, general, parameters),
         (Family::Generate(kind), Parameters::None) => Ok(Mechanism::Generate(kind)),
         (Family::GeneratePair(pair), Parameters::None) => Ok(Mechanism::GeneratePair(pair)),
         _ => Err(Error::MechanismParamInvalid),
@@ -211,6 +232,7 @@ pub fn number(mechanism: &Mechanism) -> u64 {
         Mechanism::RsaPss(_) => Family::RsaPss,
         Mechanism::RsaPssHash(parameters) => Family::RsaPssHash(parameters.hash),
         Mechanism::RsaOaep(_) => Family::RsaOaep,
+        Mechanism::RsaAesWrap { .. } => Family::RsaAesWrap,
         Mechanism::Ecdsa => Family::Ecdsa,
         Mechanism::EcdsaHash(hash) => Family::EcdsaHash(*hash),
         Mechanism::Eddsa => Family::Eddsa,
@@ -219,10 +241,7 @@ pub fn number(mechanism: &Mechanism) -> u64 {
         Mechanism::Aes(mode) => Family::Aes(Cipher::of(mode)),
         Mechanism::Des3(mode) => Family::Des3(Cipher::of_des3(mode)),
         Mechanism::Derive(derivation) => Family::Derive(Derive::of(derivation)),
-        Mechanism::Mac { function: MacFunction::Cmac, length } => Family::Cmac { general: length.is_some() },
-        Mechanism::Mac { function: MacFunction::Hmac(hash), length } => {
-            Family::Hmac { hash: *hash, general: length.is_some() }
-        }
+        Mechanism::Mac { function, length } => Family::Mac { function: *function, general: length.is_some() },
         Mechanism::Generate(kind) => Family::Generate(*kind),
         Mechanism::GeneratePair(pair) => Family::GeneratePair(*pair),
     };

@@ -154,7 +154,7 @@ impl Creator {
 /// A key is for everything that its type can do and that protects no other key, unless the template says otherwise.
 fn usages(attributes: Attributes, kind: SecretKind) -> Attributes {
     let cipher = kind == SecretKind::Aes || kind.has_parity();
-    let code = matches!(kind, SecretKind::Generic | SecretKind::Aes | SecretKind::Hmac(_));
+    let code = cipher || matches!(kind, SecretKind::Generic | SecretKind::Hmac(_));
     let defaults = [(CKA_ENCRYPT, cipher), (CKA_DECRYPT, cipher), (CKA_SIGN, code), (CKA_VERIFY, code)];
     defaults.into_iter().fold(attributes, |attributes, (usage, can)| {
         if attributes.find(usage).is_none() { attributes.boolean(usage, can) } else { attributes }

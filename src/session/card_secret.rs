@@ -68,7 +68,8 @@ pub(super) fn may_take(session: &Session, template: &Template, key_type: CK_KEY_
 /// The wish for a key on the card; `None` for keys of the host.
 ///
 /// Keys that are to last are the card's, where it takes keys of this type and length. Keys of a session are, where the
-/// template does not ask for a value that can be read and the card has a volatile memory that takes them.
+/// template does not ask for a value that can be read or for more than ciphers, and the card has a volatile memory that
+/// takes them.
 pub(super) fn wish(
     session: &Session,
     template: &Template,
@@ -78,7 +79,6 @@ pub(super) fn wish(
     let lasting = session.creator()?.lasting(template)?;
     let sensitive = template.boolean(CKA_SENSITIVE)?;
     let extractable = template.boolean(CKA_EXTRACTABLE)?;
-    let readable = sensitive == Some(false) && extractable != Some(false);
     let kind = match key_type {
         CKK_AES => SecretKind::Aes { bits: length.saturating_mul(8) },
         CKK_DES3 => SecretKind::Des3,
@@ -86,22 +86,21 @@ pub(super) fn wish(
         _ => return Ok(None),
     };
     let store = session.slot().store(session.generation())?;
+    let flag = |attribute, default| Ok::<_, Error>(template.boolean(attribute)?.unwrap_or(default));
+    let wanted = |value: &[u8]| !value.is_empty() && value != [CK_FALSE];
+    let unknown = |(attribute, value): (CK_ATTRIBUTE_TYPE, &[u8])| {
+        !KNOWN.contains(&attribute) && (wanted(value) || attribute == CKA_ALLOWED_MECHANISMS)
+    };
+    let bound = !flag(CKA_MODIFIABLE, true)? || !flag(CKA_DESTROYABLE, true)?;
+    let more = bound || flag(CKA_SIGN, false)? || flag(CKA_VERIFY, false)? || flag(CKA_DERIVE, false)?;
+    let more = more || template.iter().any(unknown);
     // Where the host can do more with a key of the session, it stays there.
-    let by_card = lasting || store.volatile && !readable && kind.block_len().is_some();
+    let by_card = lasting || store.volatile && sensitive != Some(false) && !more && kind.block_len().is_some();
     if !by_card || kind.len() != length || !store.secret.contains(&kind) {
         return Ok(None);
     }
     secret_key::judge(template, origin, session.creator()?)?;
-    let wanted = |value: &[u8]| !value.is_empty() && value != [CK_FALSE];
-    let cannot = |(attribute, value): (CK_ATTRIBUTE_TYPE, &[u8])| {
-        !KNOWN.contains(&attribute) && (wanted(value) || attribute == CKA_ALLOWED_MECHANISMS)
-    };
-    if template.iter().any(cannot) {
-        return Err(Error::TemplateInconsistent);
-    }
-    let flag = |attribute, default| Ok::<_, Error>(template.boolean(attribute)?.unwrap_or(default));
-    let bound = !flag(CKA_MODIFIABLE, true)? || !flag(CKA_DESTROYABLE, true)?;
-    if bound || flag(CKA_SIGN, false)? || flag(CKA_VERIFY, false)? || flag(CKA_DERIVE, false)? {
+    if more {
         return Err(Error::TemplateInconsistent);
     }
     let label = template.bytes(CKA_LABEL).unwrap_or_default();
@@ -124,6 +123,17 @@ pub(super) fn wish(
         policy: KeyPolicy::default(),
     };
     Ok(Some(new))
+}
+
+/// Makes the key with a value that was drawn for it, which nobody else has known.
+pub(super) fn create_drawn(session: &Session, new: &NewKey, value: &[u8]) -> Result<u64, Error> {
+    let value: SecretBytes = Zeroizing::new(value.to_vec());
+    make(session, new, |application, channel, reference| {
+        let key = application.create_secret_key(channel, reference, new, Some(&value))?;
+        // A lasting key says itself where it came from, whenever it is read.
+        let local = if new.storage == Storage::Volatile { Some(true) } else { key.local };
+        Ok(SecretKey { local, ..key })
+    })
 }
 
 /// Makes the key with this value and gives the handle of its object. A DES key has odd parity (`AttributeValueInvalid`).

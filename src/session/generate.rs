@@ -25,7 +25,7 @@ pub fn key(session: &Session, mechanism: Mechanism, template: Template) -> Resul
         {
             return match card_secret::generate(session, &new)? {
                 Some(key) => Ok(key),
-                None => card_secret::create(session, &new, kind.draw(length)?.expose()),
+                None => card_secret::create_drawn(session, &new, kind.draw(length)?.expose()),
             };
         }
         let wish = Wish::generated(&template, kind, session.creator()?)?;

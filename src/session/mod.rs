@@ -185,16 +185,24 @@ impl Session {
     fn add_object(&self, make: impl FnOnce(u64) -> Result<Arc<Object>, Error>) -> Result<u64, Error> {
         let handle = self.slot.handles().next();
         let object = make(handle)?;
+        self.add_objects(vec![(handle, object)]).map(|_| handle)
+    }
+
+    /// Adds session objects with the handles that they were made for, all or none.
+    fn add_objects(&self, objects: Vec<(u64, Arc<Object>)>) -> Result<Vec<u64>, Error> {
         let now = self.slot.epoch();
         self.slot.with_state(self.generation, |state| {
-            if object.is_private() && state.role(now) != Some(Role::User) {
+            if objects.iter().any(|(_, object)| object.is_private()) && state.role(now) != Some(Role::User) {
                 return Err(Error::UserNotLoggedIn);
             }
             if !state.sessions.contains_key(&self.handle) {
                 return Err(Error::SessionClosed);
             }
-            state.session_objects.insert(handle, self.handle, object);
-            Ok(handle)
+            let handles = objects.iter().map(|(handle, _)| *handle).collect();
+            for (handle, object) in objects {
+                state.session_objects.insert(handle, self.handle, object);
+            }
+            Ok(handles)
         })?
     }
 

@@ -16,7 +16,8 @@ use crate::card::secret_key::{CipherMode, Direction};
 use crate::error::Error;
 use crate::mechanism::Mechanism;
 use crate::mechanism::plan::{DecryptPlan, check_unwrap, plan_unwrap};
-use crate::mechanism::symmetric::{Decryptor, filled_block};
+use crate::mechanism::symmetric::{Decryptor, SecretKey, SecretKind, filled_block};
+use crate::mechanism::table::padded_key_wrap;
 use crate::object::secret_key::{self, Origin, Wish};
 use crate::object::template::Template;
 use crate::object::{Content, Object};
@@ -144,7 +145,15 @@ fn within_card(
 enum Opener {
     Host(Box<Decryptor>),
     CardSecret(Box<CardCipher>),
-    Card { plan: Box<DecryptPlan>, in_use: KeyInUse },
+    Card {
+        plan: Box<DecryptPlan>,
+        in_use: KeyInUse,
+    },
+    /// The card's key opens the AES key that goes before what it wraps (PKCS#11 3.2 6.1, CKM_RSA_AES_KEY_WRAP).
+    Hybrid {
+        plan: Box<DecryptPlan>,
+        in_use: KeyInUse,
+    },
 }
 
 impl Opener {
@@ -158,7 +167,11 @@ impl Opener {
             _ => {
                 let in_use = KeyInUse::new(object).map_err(unwrapping_key)?;
                 let plan = plan_unwrap(mechanism, in_use.key()?, session.slot().rejection_secret());
-                return Ok(Self::Card { plan: Box::new(plan.map_err(unwrapping_key)?), in_use });
+                let plan = Box::new(plan.map_err(unwrapping_key)?);
+                return Ok(match mechanism {
+                    Mechanism::RsaAesWrap { .. } => Self::Hybrid { plan, in_use },
+                    _ => Self::Card { plan, in_use },
+                });
             }
         };
         judge_use(&object, mechanism, CKA_UNWRAP)?;
@@ -177,6 +190,18 @@ impl Opener {
             Self::Card { mut plan, in_use } => {
                 plan.update(wrapped).map_err(|_| Error::WrappedKeyLenRange)?;
                 decrypt::by_card(session, &mut plan, in_use.key()?, None)
+            }
+            Self::Hybrid { mut plan, in_use } => {
+                let parts = wrapped.split_at_checked(plan.input_len());
+                let (first, second) = parts.filter(|parts| !parts.1.is_empty()).ok_or(Error::WrappedKeyLenRange)?;
+                plan.update(first)?;
+                let key = decrypt::by_card(session, &mut plan, in_use.key()?, None).map_err(wrapped_key)?;
+                if !matches!(key.len(), 16 | 24 | 32) {
+                    return Err(Error::WrappedKeyInvalid);
+                }
+                let key = SecretKey { kind: SecretKind::Aes, value: LockedBytes::new(&key) };
+                let mut decryptor = Decryptor::new(&padded_key_wrap(), &key)?;
+                decryptor.update(second).and_then(|begun| Ok(appended(begun, decryptor.finish()?)))
             }
         };
         opened.map_err(wrapped_key)

@@ -10,8 +10,9 @@ use super::{Session, card_secret, judge_use};
 use crate::card::secret_key::Direction;
 use crate::error::Error;
 use crate::mechanism::Mechanism;
-use crate::mechanism::plan::{EncryptPlan, plan_encrypt};
-use crate::mechanism::symmetric::{Encryptor, filled_block};
+use crate::mechanism::plan::{EncryptPlan, plan_wrap};
+use crate::mechanism::symmetric::{Encryptor, SecretKey, SecretKind, filled_block};
+use crate::mechanism::table::padded_key_wrap;
 use crate::object::{Content, Object};
 use crate::secret::SecretBytes;
 
@@ -73,6 +74,8 @@ struct Wrapper {
 
 enum Cipher {
     Public(EncryptPlan),
+    /// An AES key of this length in bytes goes before what it wraps (PKCS#11 3.2 6.1, CKM_RSA_AES_KEY_WRAP).
+    Hybrid(EncryptPlan, usize),
     Secret(Box<Encryptor>),
     Card(Box<CardCipher>),
 }
@@ -80,7 +83,10 @@ enum Cipher {
 impl Wrapper {
     fn new(session: &Session, mechanism: &Mechanism, wrapping: &Object) -> Result<Self, Error> {
         let cipher = match wrapping.content() {
-            Content::PublicKey(public) => plan_encrypt(mechanism, public).map(Cipher::Public),
+            Content::PublicKey(public) => plan_wrap(mechanism, public).map(|plan| match mechanism {
+                Mechanism::RsaAesWrap { length, .. } => Cipher::Hybrid(plan, *length),
+                _ => Cipher::Public(plan),
+            }),
             Content::Secret(secret) => Encryptor::new(mechanism, secret).map(Box::new).map(Cipher::Secret),
             Content::CardSecret(key) => {
                 let (slot, generation) = (session.slot(), session.generation());
@@ -104,6 +110,8 @@ impl Wrapper {
     fn output_len(&self, length: usize) -> usize {
         match &self.cipher {
             Cipher::Public(plan) => plan.output_len(),
+            // KWP has one block of 8 bytes more than the value, filled up.
+            Cipher::Hybrid(plan, _) => plan.output_len() + length.next_multiple_of(8) + 8,
             Cipher::Secret(encryptor) => encryptor.output_len(self.filled_len(length)),
             Cipher::Card(cipher) => cipher.output_len(self.filled_len(length)),
         }
@@ -115,6 +123,13 @@ impl Wrapper {
             Cipher::Public(mut plan) => {
                 plan.update(value)?;
                 plan.finish().map(plain)
+            }
+            Cipher::Hybrid(mut plan, length) => {
+                let key = SecretKey { kind: SecretKind::Aes, value: SecretKind::Aes.draw(length)? };
+                plan.update(key.value.expose())?;
+                let mut encryptor = Encryptor::new(&padded_key_wrap(), &key)?;
+                encryptor.update(value)?;
+                Ok(appended(plan.finish().map(plain)?, encryptor.finish()?))
             }
             Cipher::Secret(mut encryptor) => {
                 let begun = appended(encryptor.update(value)?, encryptor.update(&zeros)?);

@@ -6,8 +6,11 @@ use cardea_pkcs11::card::driver::DRIVERS;
 use cardea_pkcs11::configuration::Configuration;
 use cardea_pkcs11::error::Error;
 use cardea_pkcs11::mechanism::{Hash, Mechanism, OaepParameters, PssParameters};
-use cardea_pkcs11::session::{Answer, Session, decrypt, derive, sign};
-use cryptoki_sys::{CKA_CLASS, CKA_EC_POINT, CKA_VALUE, CKO_CERTIFICATE, CKO_PRIVATE_KEY};
+use cardea_pkcs11::session::{Answer, Session, decrypt, derive, encrypt, objects, sign, wrap};
+use cryptoki_sys::{
+    CKA_CLASS, CKA_EC_POINT, CKA_KEY_TYPE, CKA_VALUE, CKK_GENERIC_SECRET, CKO_CERTIFICATE, CKO_PRIVATE_KEY,
+    CKO_SECRET_KEY,
+};
 use p256::elliptic_curve::sec1::ToSec1Point;
 
 use super::keys::{
@@ -196,4 +199,38 @@ fn a_foreign_selection_that_drops_the_login_is_told() {
     session.login(USER, pin(cardea_harness::provision::PIN)).unwrap();
     assert!(ecdsa(&session, AUTHENTICATION).is_ok());
     assert!(ecdsa_with_context(&session).is_ok());
+}
+
+#[test]
+fn what_an_aes_key_wraps_that_a_certificate_seals_the_card_opens() {
+    let setting = Setting::piv();
+    let session = setting.logged_in();
+    let oaep = OaepParameters { hash: Hash::Sha256, mgf: Hash::Sha1, label: b"label".to_vec() };
+    let (public, private) = (public(&session, MANAGEMENT), private(&session, MANAGEMENT).unwrap());
+    let class = CKO_SECRET_KEY.to_ne_bytes();
+    let kind = CKK_GENERIC_SECRET.to_ne_bytes();
+    for (length, value) in [(16, vec![0x5A; 300]), (24, vec![1]), (32, vec![0x5A; 16])] {
+        let mechanism = Mechanism::RsaAesWrap { length, oaep: oaep.clone() };
+        let key = template(&[(CKA_CLASS, &class), (CKA_KEY_TYPE, &kind), (CKA_VALUE, &value)]);
+        let key = objects::create(&session, key).unwrap();
+        let Answer::Length(needed) = wrap::wrap(&session, mechanism.clone(), public, key, None).unwrap() else {
+            panic!("no length")
+        };
+        let wrapped = bytes(wrap::wrap(&session, mechanism.clone(), public, key, Some(needed)).unwrap());
+        assert_eq!(wrapped.len(), needed);
+        let unwrap = |wrapped: &[u8]| {
+            let template = template(&[(CKA_CLASS, &class), (CKA_KEY_TYPE, &kind)]);
+            wrap::unwrap(&session, mechanism.clone(), private, wrapped, template)
+        };
+        assert_eq!(attribute(&session, unwrap(&wrapped).unwrap(), CKA_VALUE), value);
+        assert_eq!(unwrap(&wrapped[..256]), Err(Error::WrappedKeyLenRange), "the AES key alone");
+        let mut changed = wrapped.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        assert_eq!(unwrap(&changed), Err(Error::WrappedKeyInvalid));
+        let mut changed = wrapped;
+        changed[255] ^= 1;
+        assert_eq!(unwrap(&changed), Err(Error::WrappedKeyInvalid));
+    }
+    let mechanism = Mechanism::RsaAesWrap { length: 32, oaep };
+    assert_eq!(encrypt::init(&session, mechanism, public), Err(Error::MechanismInvalid), "it wraps and nothing else");
 }

@@ -330,3 +330,30 @@ fn a_journal_entry_that_names_a_lasting_key_costs_nobody_that_key() {
     next.slot(0).unwrap().token_info().unwrap();
     assert_eq!(setting.chip.key_files(), lasting);
 }
+
+#[test]
+fn a_generated_key_of_a_session_was_never_elsewhere() {
+    let setting = Setting::standard("generated");
+    let session = setting.logged_in();
+    let made = key(&session).unwrap();
+    for kind in [CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE] {
+        assert_eq!(attribute(&session, made, kind), [1], "{kind:#x}");
+    }
+    assert_eq!(attribute(&session, made, CKA_KEY_GEN_MECHANISM), CKM_AES_KEY_GEN.to_ne_bytes());
+}
+
+#[test]
+fn a_key_of_a_session_that_the_card_cannot_serve_is_the_hosts() {
+    let setting = Setting::standard("served-by-host");
+    let session = setting.logged_in();
+    let length = 16_u64.to_ne_bytes();
+    for more in [(CKA_SIGN, &[1_u8]), (CKA_DERIVE, &[1]), (CKA_COPYABLE, &[0]), (CKA_SENSITIVE, &[0])] {
+        let template = template(&[(CKA_VALUE_LEN, &length), (more.0, more.1)]);
+        let made = generate::key(&session, Mechanism::Generate(SecretKind::Aes), template).unwrap();
+        assert_eq!(attribute(&session, made, more.0), more.1, "{:#x}", more.0);
+        assert_eq!(setting.on_card(), 0, "{:#x}", more.0);
+    }
+    let bound = [(CKA_VALUE_LEN, &length[..]), (CKA_SENSITIVE, &[1]), (CKA_EXTRACTABLE, &[0]), (CKA_SIGN, &[1])];
+    let bound = generate::key(&session, Mechanism::Generate(SecretKind::Aes), template(&bound));
+    assert_eq!(bound, Err(Error::TemplateInconsistent), "it belongs on the card, which makes no codes");
+}

@@ -46,7 +46,10 @@ pub fn check_decrypt(mechanism: &Mechanism, key: &PrivateKey) -> Result<Decipher
 
 /// Whether and how `key` unwraps keys by `mechanism`.
 pub fn check_unwrap(mechanism: &Mechanism, key: &PrivateKey) -> Result<DecipherScheme> {
-    check(mechanism, key, key.usage.unwrap)
+    match mechanism {
+        Mechanism::RsaAesWrap { oaep, .. } => check(&Mechanism::RsaOaep(oaep.clone()), key, key.usage.unwrap),
+        _ => check(mechanism, key, key.usage.unwrap),
+    }
 }
 
 fn check(mechanism: &Mechanism, key: &PrivateKey, permitted: bool) -> Result<DecipherScheme> {
@@ -66,9 +69,13 @@ pub fn plan_decrypt(mechanism: &Mechanism, key: &PrivateKey, secret: &RejectionS
     plan(mechanism, key, secret, check_decrypt(mechanism, key)?)
 }
 
-/// The decryption in C_UnwrapKey.
+/// The decryption in C_UnwrapKey; with CKM_RSA_AES_KEY_WRAP that of the AES key.
 pub fn plan_unwrap(mechanism: &Mechanism, key: &PrivateKey, secret: &RejectionSecret) -> Result<DecryptPlan> {
-    plan(mechanism, key, secret, check_unwrap(mechanism, key)?)
+    let scheme = check_unwrap(mechanism, key)?;
+    match mechanism {
+        Mechanism::RsaAesWrap { oaep, .. } => plan(&Mechanism::RsaOaep(oaep.clone()), key, secret, scheme),
+        _ => plan(mechanism, key, secret, scheme),
+    }
 }
 
 fn plan(

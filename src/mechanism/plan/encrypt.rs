@@ -20,7 +20,27 @@ pub fn check_encrypt(mechanism: &Mechanism, kind: KeyKind) -> Result<()> {
     max_message(mechanism, kind).map(|_| ())
 }
 
-/// C_EncryptInit, and the encryption in C_WrapKey.
+/// Whether a public key of this kind wraps by `mechanism`.
+pub fn check_wrap(mechanism: &Mechanism, kind: KeyKind) -> Result<()> {
+    match mechanism {
+        Mechanism::RsaAesWrap { length, oaep } => {
+            let most = max_message(&Mechanism::RsaOaep(oaep.clone()), kind)?;
+            if *length <= most { Ok(()) } else { Err(Error::KeySizeRange) }
+        }
+        _ => check_encrypt(mechanism, kind),
+    }
+}
+
+/// The encryption in C_WrapKey; with CKM_RSA_AES_KEY_WRAP that of the AES key.
+pub fn plan_wrap(mechanism: &Mechanism, key: &PublicKey) -> Result<EncryptPlan> {
+    check_wrap(mechanism, key.kind())?;
+    match mechanism {
+        Mechanism::RsaAesWrap { oaep, .. } => plan_encrypt(&Mechanism::RsaOaep(oaep.clone()), key),
+        _ => plan_encrypt(mechanism, key),
+    }
+}
+
+/// C_EncryptInit.
 pub fn plan_encrypt(mechanism: &Mechanism, key: &PublicKey) -> Result<EncryptPlan> {
     let max_input = max_message(mechanism, key.kind())?;
     Ok(EncryptPlan {

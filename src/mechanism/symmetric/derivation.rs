@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::mac::hmac;
-use super::{Encryptor, SecretKey, SecretKind, check_cipher, joined, leaving_nothing};
+use super::{Encryptor, SecretKey, SecretKind, check_cipher, check_mac, joined, key_based, leaving_nothing};
 use crate::error::Error;
 use crate::mechanism::{Derivation, Hash, HkdfParameters, Mechanism, Result};
 use crate::secret::SecretBytes;
@@ -17,8 +17,12 @@ const LONGEST: usize = 65_536;
 pub fn check_derivation(mechanism: &Mechanism, kind: SecretKind) -> Result<&Derivation> {
     match mechanism {
         Mechanism::Derive(derivation) => {
-            if let Derivation::Encrypt { cipher, .. } = derivation {
-                check_cipher(cipher, kind)?;
+            match derivation {
+                Derivation::Encrypt { cipher, .. } => check_cipher(cipher, kind)?,
+                Derivation::KeyBased(parameters) => {
+                    check_mac(&Mechanism::Mac { function: parameters.function, length: None }, kind)?;
+                }
+                _ => {}
             }
             Ok(derivation)
         }
@@ -61,6 +65,10 @@ fn derived(
         Derivation::Extract { bit } => return extract(value, *bit, length.ok_or(Error::TemplateIncomplete)?),
         Derivation::Digest(hash) => Zeroizing::new(hash.digest(&[value])),
         Derivation::Hkdf { parameters, .. } => return hkdf(parameters, value, other, length),
+        Derivation::KeyBased(parameters) => {
+            let length = length.ok_or(Error::TemplateIncomplete)?;
+            return key_based::derive_keys(parameters, base, &[length])?.pop().ok_or(Error::GeneralError);
+        }
         Derivation::Encrypt { cipher, data } => {
             let mut encryptor = Encryptor::new(cipher, base)?;
             let text = encryptor.update(data)?;
@@ -110,7 +118,7 @@ fn hkdf(parameters: &HkdfParameters, value: &[u8], salt: Option<&[u8]>, length: 
         return leading(extracted.ok_or(Error::MechanismParamInvalid)?, length);
     }
     let key = extracted.as_ref().map_or(value, |key| key.as_slice());
-    expand(hash, key, &parameters.info, length.ok_or(Error::TemplateIncomplete)?)
+    expand(hash, key, &parameters.info, length.unwrap_or(hash.output_len()))
 }
 
 fn expand(hash: Hash, key: &[u8], info: &[u8], length: usize) -> Result<SecretBytes> {

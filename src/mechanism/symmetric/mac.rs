@@ -1,7 +1,8 @@
-//! Message authentication codes: CMAC with AES (SP 800-38B) and HMAC (FIPS 198-1).
+//! Message authentication codes: CMAC with AES and triple DES (SP 800-38B), CBC-MAC (FIPS 113) and HMAC (FIPS 198-1).
 
 use ::aes::{Aes128, Aes192, Aes256};
 use cmac::Cmac;
+use des::{TdesEde2, TdesEde3};
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac as Function};
 use sha1::Sha1;
@@ -9,6 +10,8 @@ use sha2::{Sha224, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::blocks::BlockCipher;
+use super::cbc_mac::CbcMac;
 use super::{SecretKey, check_mac, leaving_nothing};
 use crate::error::Error;
 use crate::mechanism::{Hash, MacFunction, Mechanism, Result};
@@ -24,6 +27,9 @@ enum State {
     Cmac128(Box<Cmac<Aes128>>),
     Cmac192(Box<Cmac<Aes192>>),
     Cmac256(Box<Cmac<Aes256>>),
+    Cmac2Des(Box<Cmac<TdesEde2>>),
+    Cmac3Des(Box<Cmac<TdesEde3>>),
+    Cbc(Box<CbcMac>),
     Sha1(Box<Hmac<Sha1>>),
     Sha224(Box<Hmac<Sha224>>),
     Sha256(Box<Hmac<Sha256>>),
@@ -38,6 +44,9 @@ macro_rules! each {
             State::Cmac128($mac) => $body,
             State::Cmac192($mac) => $body,
             State::Cmac256($mac) => $body,
+            State::Cmac2Des($mac) => $body,
+            State::Cmac3Des($mac) => $body,
+            State::Cbc($mac) => $body,
             State::Sha1($mac) => $body,
             State::Sha224($mac) => $body,
             State::Sha256($mac) => $body,
@@ -76,6 +85,10 @@ impl Mac {
             (MacFunction::Cmac, 16) => State::Cmac128(keyed(value)?),
             (MacFunction::Cmac, 24) => State::Cmac192(keyed(value)?),
             (MacFunction::Cmac, _) => State::Cmac256(keyed(value)?),
+            (MacFunction::Des3Cmac, 16) => State::Cmac2Des(keyed(value)?),
+            (MacFunction::Des3Cmac, _) => State::Cmac3Des(keyed(value)?),
+            (MacFunction::CbcMac, _) => State::Cbc(Box::new(CbcMac::new(BlockCipher::aes(value)?))),
+            (MacFunction::Des3CbcMac, _) => State::Cbc(Box::new(CbcMac::new(BlockCipher::des3(value)?))),
             (MacFunction::Hmac(Hash::Sha1), _) => State::Sha1(keyed(value)?),
             (MacFunction::Hmac(Hash::Sha224), _) => State::Sha224(keyed(value)?),
             (MacFunction::Hmac(Hash::Sha256), _) => State::Sha256(keyed(value)?),
@@ -91,16 +104,13 @@ impl Mac {
 
     /// Takes the next part of the message.
     pub fn update(&mut self, part: &[u8]) {
-        leaving_nothing(|| each!(&mut self.state, mac => Function::update(&mut **mac, part)));
+        leaving_nothing(|| each!(&mut self.state, mac => Code::take(&mut **mac, part)));
     }
 
     /// The code, cut to its length from the right.
     pub fn finish(self) -> SecretBytes {
         let length = self.length;
-        let mut code = leaving_nothing(|| {
-            // A copy on the stack ends here: the state itself is wiped only where it stays.
-            each!(&self.state, mac => Zeroizing::new((**mac).clone().finalize().into_bytes().to_vec()))
-        });
+        let mut code = leaving_nothing(|| each!(self.state, mac => Code::code(mac)));
         code.truncate(length);
         code
     }
@@ -112,5 +122,32 @@ impl Mac {
             return Err(Error::SignatureLenRange);
         }
         if bool::from(self.finish().ct_eq(code)) { Ok(()) } else { Err(Error::SignatureInvalid) }
+    }
+}
+
+/// A code in the making, whatever makes it.
+trait Code {
+    fn take(&mut self, part: &[u8]);
+    fn code(self: Box<Self>) -> SecretBytes;
+}
+
+impl Code for CbcMac {
+    fn take(&mut self, part: &[u8]) {
+        self.update(part);
+    }
+
+    fn code(self: Box<Self>) -> SecretBytes {
+        self.finish()
+    }
+}
+
+impl<M: Function + Clone> Code for M {
+    fn take(&mut self, part: &[u8]) {
+        Function::update(self, part);
+    }
+
+    fn code(self: Box<Self>) -> SecretBytes {
+        // A copy on the stack ends here: the state itself is wiped only where it stays.
+        Zeroizing::new((*self).clone().finalize().into_bytes().to_vec())
     }
 }

@@ -6,12 +6,14 @@
 
 mod aes;
 mod blocks;
+mod cbc_mac;
 mod check_value;
 mod counter;
 mod decrypt;
 mod derivation;
 mod encrypt;
 mod gcm;
+mod key_based;
 mod key_wrap;
 mod mac;
 mod mode;
@@ -28,6 +30,7 @@ pub use check_value::{cipher_check_value, secret_check_value};
 pub use decrypt::Decryptor;
 pub use derivation::{check_derivation, derive};
 pub use encrypt::Encryptor;
+pub use key_based::derive_keys;
 pub use mac::Mac;
 pub use parity::{has_odd_parity, set_odd_parity};
 
@@ -94,9 +97,12 @@ pub fn check_cipher(mechanism: &Mechanism, kind: SecretKind) -> Result<()> {
     match mechanism {
         Mechanism::Aes(_) if kind == SecretKind::Aes => Ok(()),
         Mechanism::Des3(_) if kind.has_parity() => Ok(()),
-        Mechanism::Aes(_) | Mechanism::Des3(_) | Mechanism::RsaPkcs | Mechanism::RsaX509 | Mechanism::RsaOaep(_) => {
-            Err(Error::KeyTypeInconsistent)
-        }
+        Mechanism::Aes(_)
+        | Mechanism::Des3(_)
+        | Mechanism::RsaPkcs
+        | Mechanism::RsaX509
+        | Mechanism::RsaOaep(_)
+        | Mechanism::RsaAesWrap { .. } => Err(Error::KeyTypeInconsistent),
         _ => Err(Error::MechanismInvalid),
     }
 }
@@ -120,6 +126,7 @@ pub fn check_mac(mechanism: &Mechanism, kind: SecretKind) -> Result<(MacFunction
                 | Mechanism::Des3(_)
                 | Mechanism::Derive(_)
                 | Mechanism::RsaOaep(_)
+                | Mechanism::RsaAesWrap { .. }
                 | Mechanism::Ecdh1(_)
                 | Mechanism::Digest(_)
                 | Mechanism::Generate(_)
@@ -128,22 +135,33 @@ pub fn check_mac(mechanism: &Mechanism, kind: SecretKind) -> Result<(MacFunction
         return Err(if signs { Error::KeyTypeInconsistent } else { Error::MechanismInvalid });
     };
     let fits = match (function, kind) {
-        (MacFunction::Cmac, SecretKind::Aes) | (MacFunction::Hmac(_), SecretKind::Generic) => true,
+        (MacFunction::Cmac | MacFunction::CbcMac, SecretKind::Aes) => true,
+        (MacFunction::Des3Cmac | MacFunction::Des3CbcMac, kind) => kind.has_parity(),
+        (MacFunction::Hmac(_), SecretKind::Generic) => true,
         (MacFunction::Hmac(hash), SecretKind::Hmac(own)) => *hash == own,
         _ => false,
     };
     if !fits {
         return Err(Error::KeyTypeInconsistent);
     }
-    Ok((*function, length.unwrap_or(function.output_len())))
+    Ok((*function, length.unwrap_or(function.usual_len())))
 }
 
 impl MacFunction {
     /// Length of the whole code in bytes.
     pub fn output_len(self) -> usize {
         match self {
-            Self::Cmac => BLOCK,
+            Self::Cmac | Self::CbcMac => BLOCK,
+            Self::Des3Cmac | Self::Des3CbcMac => DES_BLOCK,
             Self::Hmac(hash) => hash.output_len(),
+        }
+    }
+
+    /// Length in bytes where the caller does not choose it: half a block for those of FIPS 113 (PKCS#11 3.2 6.13, 6.19).
+    fn usual_len(self) -> usize {
+        match self {
+            Self::CbcMac | Self::Des3CbcMac => self.output_len() / 2,
+            _ => self.output_len(),
         }
     }
 }

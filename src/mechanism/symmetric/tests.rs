@@ -238,6 +238,10 @@ fn published_codes_come_out_and_are_verified() {
     let hmac = |hash| MacFunction::Hmac(hash);
     let functions = [
         ("cmac", MacFunction::Cmac, SecretKind::Aes),
+        ("des3-cmac", MacFunction::Des3Cmac, SecretKind::Des3),
+        ("des2-cmac", MacFunction::Des3Cmac, SecretKind::Des2),
+        ("des3-cbc-mac", MacFunction::Des3CbcMac, SecretKind::Des3),
+        ("cbc-mac", MacFunction::CbcMac, SecretKind::Aes),
         ("hmac-sha1", hmac(Hash::Sha1), SecretKind::Generic),
         ("hmac-sha224", hmac(Hash::Sha224), SecretKind::Generic),
         ("hmac-sha256", hmac(Hash::Sha256), SecretKind::Hmac(Hash::Sha256)),
@@ -248,7 +252,9 @@ fn published_codes_come_out_and_are_verified() {
         for fields in vectors(name) {
             let key = key(kind, &fields[0]);
             for length in [None, Some(1), Some(7), Some(function.output_len())] {
-                let code = &fields[2][..length.unwrap_or(function.output_len())];
+                let half = matches!(function, MacFunction::CbcMac | MacFunction::Des3CbcMac);
+                let usual = if half { function.output_len() / 2 } else { function.output_len() };
+                let code = &fields[2][..length.unwrap_or(usual)];
                 let mac = || {
                     let mut mac = Mac::new(&Mechanism::Mac { function, length }, &key).unwrap();
                     assert_eq!(mac.output_len(), code.len());

@@ -3,11 +3,12 @@
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
-use super::hash_of_mechanism;
 use super::secret::{Cipher, LONGEST_KEY};
+use super::{Family, hash_of_mechanism};
 use crate::error::Error;
 use crate::mechanism::{
-    AesMode, Derivation, Des3Mode, Hash, HkdfParameters, Mechanism, ParameterKind, Parameters, Result, Salt,
+    AesMode, Derivation, Des3Mode, Hash, HkdfParameters, InputPart, Iteration, KeyBasedParameters, MacFunction,
+    Mechanism, NumberFormat, ParameterKind, Parameters, Result, Salt,
 };
 use crate::secret::SecretBytes;
 
@@ -21,8 +22,35 @@ pub(super) enum Derive {
     Extract,
     Digest(Hash),
     Hkdf { data: bool },
+    KeyBased(Mode),
     Aes(Cipher),
     Des3(Cipher),
+}
+
+/// A mode of key-based key derivation without what it begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Counter,
+    Feedback,
+    DoublePipeline,
+}
+
+impl Mode {
+    fn of(iteration: &Iteration) -> Self {
+        match iteration {
+            Iteration::Counter => Self::Counter,
+            Iteration::Feedback { .. } => Self::Feedback,
+            Iteration::DoublePipeline => Self::DoublePipeline,
+        }
+    }
+
+    fn beginning_with(self, iv: Vec<u8>) -> Iteration {
+        match self {
+            Self::Counter => Iteration::Counter,
+            Self::Feedback => Iteration::Feedback { iv },
+            Self::DoublePipeline => Iteration::DoublePipeline,
+        }
+    }
 }
 
 impl Derive {
@@ -35,6 +63,7 @@ impl Derive {
             Derivation::Extract { .. } => Self::Extract,
             Derivation::Digest(hash) => Self::Digest(*hash),
             Derivation::Hkdf { data, .. } => Self::Hkdf { data: *data },
+            Derivation::KeyBased(parameters) => Self::KeyBased(Mode::of(&parameters.iteration)),
             Derivation::Encrypt { cipher, .. } => match &**cipher {
                 Mechanism::Aes(mode) => Self::Aes(Cipher::of(mode)),
                 Mechanism::Des3(mode) => Self::Des3(Cipher::of_des3(mode)),
@@ -49,6 +78,8 @@ impl Derive {
             Self::WithData | Self::AfterData | Self::Xor => ParameterKind::Data,
             Self::Digest(_) => ParameterKind::None,
             Self::Hkdf { .. } => ParameterKind::Hkdf,
+            Self::KeyBased(Mode::Feedback) => ParameterKind::KeyBasedFeedback,
+            Self::KeyBased(_) => ParameterKind::KeyBased,
             Self::Aes(Cipher::Ecb) | Self::Des3(Cipher::Ecb) => ParameterKind::Data,
             Self::Aes(_) => ParameterKind::AesData,
             Self::Des3(_) => ParameterKind::Des3Data,
@@ -73,6 +104,12 @@ impl Derive {
             (Self::Hkdf { data }, Parameters::Hkdf { extract, expand, hash, salt, info }) if extract || expand => {
                 let hash = hash_of_mechanism(hash)?;
                 Ok(Derivation::Hkdf { parameters: HkdfParameters { extract, expand, hash, salt, info }, data })
+            }
+            (Self::KeyBased(mode), Parameters::KeyBased { function, input, iv }) => {
+                let function = prf(function)?;
+                judge_input(mode, &input)?;
+                let iteration = mode.beginning_with(iv);
+                Ok(Derivation::KeyBased(Box::new(KeyBasedParameters { iteration, function, input })))
             }
             (Self::Aes(cipher), Parameters::Data { vector, data }) => {
                 let mode = match (cipher, <[u8; 16]>::try_from(vector.as_slice())) {
@@ -114,6 +151,11 @@ impl Derive {
                 },
                 data,
             },
+            Self::KeyBased(mode) => Derivation::KeyBased(Box::new(KeyBasedParameters {
+                iteration: mode.beginning_with(Vec::new()),
+                function: MacFunction::Hmac(Hash::Sha256),
+                input: Vec::new(),
+            })),
             Self::Aes(cipher) => {
                 Derivation::Encrypt { cipher: Box::new(Mechanism::Aes(cipher.sample())), data: data() }
             }
@@ -131,6 +173,47 @@ impl Derive {
             _ => (8, 8 * LONGEST_KEY),
         }
     }
+}
+
+/// The pseudo-random function of a key-based key derivation (PKCS#11 3.2 6.42.1).
+fn prf(ckm: u64) -> Result<MacFunction> {
+    match super::family(ckm) {
+        Some(Family::Mac {
+            function: function @ (MacFunction::Cmac | MacFunction::Des3Cmac | MacFunction::Hmac(_)),
+            general: false,
+        }) => Ok(function),
+        _ => Err(Error::MechanismParamInvalid),
+    }
+}
+
+/// Which parts each mode has, and how wide their numbers may be (PKCS#11 3.2 6.42.2).
+fn judge_input(mode: Mode, input: &[InputPart]) -> Result<()> {
+    let width = |format: &NumberFormat, most: u64| format.bits.is_multiple_of(8) && (8..=most).contains(&format.bits);
+    let (mut iterations, mut counters, mut lengths) = (0, 0, 0);
+    for part in input {
+        let good = match part {
+            InputPart::Iteration(format) => {
+                iterations += 1;
+                match format {
+                    Some(format) => mode == Mode::Counter && width(format, 32),
+                    None => mode != Mode::Counter,
+                }
+            }
+            InputPart::Counter(format) => {
+                counters += 1;
+                mode != Mode::Counter && width(format, 32)
+            }
+            InputPart::Length { format, .. } => {
+                lengths += 1;
+                width(format, 64)
+            }
+            InputPart::Bytes(bytes) => bytes.len() as u64 <= LONGEST_KEY,
+        };
+        if !good {
+            return Err(Error::MechanismParamInvalid);
+        }
+    }
+    if iterations == 1 && counters <= 1 && lengths <= 1 { Ok(()) } else { Err(Error::MechanismParamInvalid) }
 }
 
 /// The salt of `CK_HKDF_PARAMS`; `MechanismParamInvalid` for a type that is none.

@@ -8,7 +8,7 @@ use crate::card::key::{KeyKind, PublicKey};
 use crate::card::{Abilities, PrivateKey, Usage};
 use crate::mechanism::symmetric::{SecretKind, check_cipher, check_derivation, check_mac};
 use crate::mechanism::{
-    EcdhParameters, Hash, Kdf, MacFunction, Mechanism, OaepParameters, PairType, PssParameters, plan,
+    Derivation, EcdhParameters, Hash, Kdf, MacFunction, Mechanism, OaepParameters, PairType, PssParameters, plan,
 };
 
 /// A kind of key that a card could hold.
@@ -148,21 +148,33 @@ fn secret_flags(mechanism: &Mechanism, kind: SecretKind) -> CK_FLAGS {
     [
         (check_cipher(mechanism, kind).is_ok(), CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP),
         (check_mac(mechanism, kind).is_ok(), CKF_SIGN | CKF_VERIFY),
-        (check_derivation(mechanism, kind).is_ok(), CKF_DERIVE),
+        (derives(mechanism, kind), CKF_DERIVE),
         (generates, CKF_GENERATE),
     ]
     .into_iter()
     .fold(0, |all, (can, flag)| if can { all | flag } else { all })
 }
 
+/// Whether keys derive by `mechanism`: by a key-based derivation with a function of their own kind.
+fn derives(mechanism: &Mechanism, kind: SecretKind) -> bool {
+    match mechanism {
+        Mechanism::Derive(Derivation::KeyBased(_)) => !matches!(kind, SecretKind::Hkdf | SecretKind::Other),
+        _ => check_derivation(mechanism, kind).is_ok(),
+    }
+}
+
 /// Shortest and longest secret key, AES in bytes and others in bits, as PKCS#11 3.2 6.7.7 and 6.13.2 have them, and 0
 /// for DES (6.19.4); `None` where no secret key is used.
 fn secret_sizes(family: Family) -> Option<(u64, u64)> {
     match family {
-        Family::Aes(_) | Family::Cmac { .. } | Family::Generate(SecretKind::Aes) => Some((16, 32)),
-        Family::Des3(_) | Family::Generate(SecretKind::Des2 | SecretKind::Des3) => Some((0, 0)),
+        Family::Aes(_)
+        | Family::Mac { function: MacFunction::Cmac | MacFunction::CbcMac, .. }
+        | Family::Generate(SecretKind::Aes) => Some((16, 32)),
+        Family::Des3(_)
+        | Family::Mac { function: MacFunction::Des3Cmac | MacFunction::Des3CbcMac, .. }
+        | Family::Generate(SecretKind::Des2 | SecretKind::Des3) => Some((0, 0)),
         Family::Derive(derive) => Some(derive.sizes()),
-        Family::Hmac { .. } | Family::Generate(_) => Some((8, 8 * secret::LONGEST_KEY)),
+        Family::Mac { .. } | Family::Generate(_) => Some((8, 8 * secret::LONGEST_KEY)),
         _ => None,
     }
 }
@@ -171,7 +183,8 @@ fn kind_flags(mechanism: &Mechanism, kind: KeyKind) -> CK_FLAGS {
     [
         (plan::check_verify(mechanism, kind).is_ok(), CKF_VERIFY),
         (plan::check_verify_recover(mechanism, kind).is_ok(), CKF_VERIFY_RECOVER),
-        (plan::check_encrypt(mechanism, kind).is_ok(), CKF_ENCRYPT | CKF_WRAP),
+        (plan::check_encrypt(mechanism, kind).is_ok(), CKF_ENCRYPT),
+        (plan::check_wrap(mechanism, kind).is_ok(), CKF_WRAP),
     ]
     .into_iter()
     .fold(0, |all, (can, flag)| if can { all | flag } else { all })
@@ -180,13 +193,15 @@ fn kind_flags(mechanism: &Mechanism, kind: KeyKind) -> CK_FLAGS {
 /// A mechanism of the family with the parameter that the shortest key could take.
 fn sample(family: Family) -> Mechanism {
     let pss = |hash| PssParameters { hash, mgf: hash, salt_length: 0 };
+    let oaep = || OaepParameters { hash: Hash::Sha1, mgf: Hash::Sha1, label: Vec::new() };
     match family {
         Family::RsaPkcs => Mechanism::RsaPkcs,
         Family::RsaX509 => Mechanism::RsaX509,
         Family::RsaPkcsHash(hash) => Mechanism::RsaPkcsHash(hash),
         Family::RsaPss => Mechanism::RsaPss(pss(Hash::Sha1)),
         Family::RsaPssHash(hash) => Mechanism::RsaPssHash(pss(hash)),
-        Family::RsaOaep => Mechanism::RsaOaep(OaepParameters { hash: Hash::Sha1, mgf: Hash::Sha1, label: Vec::new() }),
+        Family::RsaOaep => Mechanism::RsaOaep(oaep()),
+        Family::RsaAesWrap => Mechanism::RsaAesWrap { length: 16, oaep: oaep() },
         Family::Ecdsa => Mechanism::Ecdsa,
         Family::EcdsaHash(hash) => Mechanism::EcdsaHash(hash),
         Family::Eddsa => Mechanism::Eddsa,
@@ -200,10 +215,7 @@ fn sample(family: Family) -> Mechanism {
         Family::Aes(cipher) => Mechanism::Aes(Cipher::sample(cipher)),
         Family::Des3(cipher) => Mechanism::Des3(cipher.sample_des3()),
         Family::Derive(derive) => derive.sample(),
-        Family::Cmac { general } => Mechanism::Mac { function: MacFunction::Cmac, length: general.then_some(1) },
-        Family::Hmac { hash, general } => {
-            Mechanism::Mac { function: MacFunction::Hmac(hash), length: general.then_some(1) }
-        }
+        Family::Mac { function, general } => Mechanism::Mac { function, length: general.then_some(1) },
         Family::Generate(kind) => Mechanism::Generate(kind),
         Family::GeneratePair(pair) => Mechanism::GeneratePair(pair),
     }

@@ -121,6 +121,11 @@ impl Cipher {
     }
 }
 
+/// KWP with the initial value of the standard.
+pub fn padded_key_wrap() -> Mechanism {
+    Mechanism::Aes(Cipher::KeyWrapPadded.sample())
+}
+
 /// A MAC with all of its code, or with as much as the parameter says.
 pub(super) fn mac(function: MacFunction, general: bool, parameters: Parameters) -> Result<Mechanism> {
     match parameters {

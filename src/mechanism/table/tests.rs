@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::card::key::{Curve, KeyKind, PublicKey};
-use crate::mechanism::Salt;
 use crate::mechanism::plan::tests::{key, public_key};
+use crate::mechanism::{InputPart, NumberFormat, Salt};
 
 fn pss_parameters(hash: u64, mgf: u64) -> Parameters {
     Parameters::Pss { hash, mgf, salt_length: 20 }
@@ -17,15 +17,24 @@ fn derivation_data(vector: usize) -> Parameters {
     Parameters::Data { vector: vec![0; vector], data: vec![0; 16].into() }
 }
 
+fn oaep_parameters() -> Parameters {
+    Parameters::Oaep { hash: CKM_SHA_1, mgf: CKG_MGF1_SHA1, source: CKZ_DATA_SPECIFIED, label: vec![] }
+}
+
+fn key_based(counter: Option<NumberFormat>) -> Parameters {
+    Parameters::KeyBased { function: CKM_SHA256_HMAC, input: vec![InputPart::Iteration(counter)], iv: vec![] }
+}
+
 fn any_parameters(ckm: u64) -> Parameters {
     match parameter_kind(ckm).unwrap() {
         ParameterKind::Pss => {
             let row = HASHES.iter().find(|row| family(ckm) == Some(Family::RsaPssHash(row.0)));
             pss_parameters(row.map_or(CKM_SHA_1, |row| row.1), CKG_MGF1_SHA1)
         }
-        ParameterKind::Oaep => {
-            Parameters::Oaep { hash: CKM_SHA_1, mgf: CKG_MGF1_SHA1, source: CKZ_DATA_SPECIFIED, label: vec![] }
-        }
+        ParameterKind::Oaep => oaep_parameters(),
+        ParameterKind::RsaAesWrap => Parameters::RsaAesWrap { bits: 256, oaep: Box::new(oaep_parameters()) },
+        ParameterKind::KeyBased => key_based(Some(NumberFormat { little_endian: false, bits: 32 })),
+        ParameterKind::KeyBasedFeedback => key_based(None),
         ParameterKind::Ecdh1 => ecdh_parameters(CKD_NULL, &[]),
         ParameterKind::Gcm => Parameters::Gcm { iv: vec![0; 12], associated: vec![], tag_bits: 128 },
         ParameterKind::Ctr => Parameters::Ctr { bits: 32, block: [0; 16] },
@@ -48,7 +57,8 @@ fn any_parameters(ckm: u64) -> Parameters {
 #[test]
 fn each_mechanism_is_made_with_its_parameter_and_keeps_its_number() {
     for (ckm, _) in TABLE {
-        let made = mechanism(*ckm, any_parameters(*ckm)).unwrap();
+        let pipeline = *ckm == CKM_SP800_108_DOUBLE_PIPELINE_KDF;
+        let made = mechanism(*ckm, if pipeline { key_based(None) } else { any_parameters(*ckm) }).unwrap();
         assert_eq!(number(&made), *ckm);
         assert_eq!(TABLE.iter().filter(|row| row.0 == *ckm).count(), 1);
     }
@@ -124,7 +134,7 @@ fn a_private_key_allows_what_its_card_can_do() {
     use crate::card::{DecipherScheme, SignatureScheme};
     let mut rsa = key(KeyKind::Rsa { bits: 1024 });
     let all = mechanisms_for_private(&rsa);
-    assert_eq!(all.len(), 14, "every RSA mechanism: {all:?}");
+    assert_eq!(all.len(), 15, "every RSA mechanism: {all:?}");
     rsa.abilities.sign = &[SignatureScheme::RsaPkcs1];
     rsa.abilities.decipher = &[DecipherScheme::RsaPkcs1];
     let padded = [
@@ -320,4 +330,18 @@ fn key_pairs_are_generated_for_the_kinds_that_the_card_makes_and_for_no_other_ty
     assert_eq!(curve.flags, CKF_HW | CKF_GENERATE_KEY_PAIR | CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS);
     assert_eq!(row(CKM_EC_EDWARDS_KEY_PAIR_GEN), None);
     assert_eq!(row(CKM_RSA_PKCS), None, "a kind that is made says nothing of what is done with it");
+}
+
+#[test]
+fn the_key_of_a_wrapping_is_one_that_aes_has() {
+    let wrap =
+        |bits| mechanism(CKM_RSA_AES_KEY_WRAP, Parameters::RsaAesWrap { bits, oaep: Box::new(oaep_parameters()) });
+    for bits in [128, 192, 256] {
+        assert!(wrap(bits).is_ok());
+    }
+    for bits in [0, 8, 129, 512] {
+        assert_eq!(wrap(bits), Err(Error::MechanismParamInvalid), "{bits}");
+    }
+    let other = Parameters::RsaAesWrap { bits: 128, oaep: Box::new(Parameters::None) };
+    assert_eq!(mechanism(CKM_RSA_AES_KEY_WRAP, other), Err(Error::MechanismParamInvalid));
 }

@@ -157,7 +157,7 @@ fn hkdf_has_the_values_of_the_rfc() {
         assert_eq!(run(true, false, &secret, None).unwrap(), extracted);
         assert_eq!(run(false, true, extracted, length).unwrap(), expanded);
         assert_eq!(run(true, true, &secret, length).unwrap(), expanded);
-        assert_eq!(run(true, true, &secret, None), Err(Error::TemplateIncomplete));
+        assert_eq!(run(true, true, &secret, None).unwrap().len(), 2 * hash.output_len());
         let most = hash.output_len() * 255;
         assert_eq!(run(true, true, &secret, Some(most)).unwrap().len(), 2 * most);
         assert_eq!(run(true, true, &secret, Some(most + 1)), Err(Error::AttributeValueInvalid));
