@@ -139,7 +139,8 @@ fn a_template_for_a_key_on_the_card_is_judged_as_one_for_the_host() {
     assert_eq!(made(&[(CKA_MODULUS, &[1])]), Err(Error::AttributeTypeInvalid));
     assert_eq!(made(&[(CKA_ENCRYPT, &[])]), Err(Error::AttributeValueInvalid));
     for (attribute, value) in [(CKA_WRAP_WITH_TRUSTED, &[1][..]), (CKA_START_DATE, b"20260101"), (CKA_COPYABLE, &[1])] {
-        assert_eq!(made(&[(attribute, value)]), Err(Error::TemplateInconsistent), "{attribute:#x}");
+        let bound = made(&[(attribute, value), (CKA_EXTRACTABLE, &[0])]);
+        assert_eq!(bound, Err(Error::TemplateInconsistent), "{attribute:#x}");
     }
     assert_eq!(setting.on_card(), 0);
     assert!(made(&[(CKA_WRAP_WITH_TRUSTED, &[0]), (CKA_START_DATE, &[]), (CKA_COPYABLE, &[0])]).is_ok());
@@ -347,7 +348,7 @@ fn a_key_of_a_session_that_the_card_cannot_serve_is_the_hosts() {
     let setting = Setting::standard("served-by-host");
     let session = setting.logged_in();
     let length = 16_u64.to_ne_bytes();
-    for more in [(CKA_SIGN, &[1_u8]), (CKA_DERIVE, &[1]), (CKA_COPYABLE, &[0]), (CKA_SENSITIVE, &[0])] {
+    for more in [(CKA_SIGN, &[1_u8]), (CKA_DERIVE, &[1]), (CKA_COPYABLE, &[1]), (CKA_SENSITIVE, &[0])] {
         let template = template(&[(CKA_VALUE_LEN, &length), (more.0, more.1)]);
         let made = generate::key(&session, Mechanism::Generate(SecretKind::Aes), template).unwrap();
         assert_eq!(attribute(&session, made, more.0), more.1, "{:#x}", more.0);
