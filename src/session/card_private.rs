@@ -17,7 +17,8 @@ pub(super) fn generate(
     private: &Template,
 ) -> Result<(u64, u64), Error> {
     let store = session.slot().store(session.generation())?;
-    let kinds = || store.generate.iter().filter(|kind| PairType::of(**kind) == pair);
+    let makes = session.slot().makes(session.generation())?;
+    let kinds = || makes.iter().filter(|kind| PairType::of(**kind) == pair);
     if kinds().next().is_none() {
         return Err(Error::MechanismInvalid);
     }

@@ -7,7 +7,7 @@ use super::security::SecurityEpoch;
 use super::standing::Standing;
 use crate::card::driver::Found;
 use crate::card::key::KeyKind;
-use crate::card::{CardApplication, CardError, Description, PinUse, PrivateKey, Role, Tries};
+use crate::card::{Abilities, CardApplication, CardError, Description, PinUse, PrivateKey, Role, Tries};
 use crate::channel::logical::{self, BASIC};
 use crate::channel::pin_pad::Pad;
 use crate::channel::{Channel, ChannelError};
@@ -135,14 +135,20 @@ impl<'a, 't> CardAccess<'a, 't> {
             let _ = self.application.prepare_pin_pad(&mut self.channel);
         }
         let store = self.application.store();
-        let abilities = |kind: &KeyKind| Some((*kind, self.application.abilities(*kind)?));
         Facilities {
             store,
-            abilities: store.generate.iter().filter_map(abilities).collect(),
+            abilities: self.abilities(),
             readiness: self.application.readiness(),
             officer_stays: self.application.officer_stays(),
             pin_path: self.pin_path(),
         }
+    }
+
+    /// The private keys that the application makes, and what it does with them, as far as it knows by now; costs no card
+    /// command.
+    pub fn abilities(&self) -> Vec<(KeyKind, Abilities)> {
+        let abilities = |kind: &KeyKind| Some((*kind, self.application.abilities(*kind)?));
+        self.application.store().generate.iter().filter_map(abilities).collect()
     }
 
     /// Makes sure that the application is selected, by asking it or by selecting it.

@@ -2,6 +2,7 @@
 
 use super::Slot;
 use crate::card::Role;
+use crate::card::key::KeyKind;
 use crate::error::Error;
 use crate::mechanism::table::{MechanismRow, Supported, token_mechanisms};
 use crate::object::Content;
@@ -173,10 +174,11 @@ impl Slot {
                 Content::Plain | Content::CardSecret(_) | Content::Secret(_) => {}
             }
         }
-        let Facilities { store, abilities, .. } = self.with_state(generation, |state| state.facilities.clone())?;
+        let Facilities { abilities, .. } = self.with_state(generation, |state| state.facilities.clone())?;
         let supported: Vec<Supported> =
             abilities.into_iter().map(|(kind, abilities)| Supported { kind, abilities }).collect();
-        Ok(token_mechanisms(private, public, &supported, store.generate))
+        let generate: Vec<KeyKind> = supported.iter().map(|entry| entry.kind).collect();
+        Ok(token_mechanisms(private, public, &supported, &generate))
     }
 }
 

@@ -193,7 +193,11 @@ impl Slot {
             }
             let store = self.with_state(generation, |state| state.facilities.store)?;
             let set = Arc::new(ObjectSet::new(&description.serial, &objects, store, &self.common.handles));
-            self.with_state(generation, |state| state.objects = Some(Arc::clone(&set)))?;
+            let abilities = access.abilities();
+            self.with_state(generation, |state| {
+                state.facilities.abilities = abilities;
+                state.objects = Some(Arc::clone(&set));
+            })?;
             Ok(set)
         })
     }

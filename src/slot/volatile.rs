@@ -2,6 +2,7 @@
 //! goes, taken for gone after a reset.
 
 use super::Slot;
+use crate::card::key::KeyKind;
 use crate::card::new_key::{NewKey, StoreAbilities};
 use crate::card::{CardApplication, CardError, KeyReference, Role, Storage};
 use crate::channel::Channel;
@@ -13,6 +14,12 @@ impl Slot {
     pub fn store(&self, generation: u64) -> Result<StoreAbilities, Error> {
         self.described(generation)?;
         self.with_state(generation, |state| state.facilities.store)
+    }
+
+    /// The kinds of private keys that the application makes.
+    pub fn makes(&self, generation: u64) -> Result<Vec<KeyKind>, Error> {
+        self.objects(generation)?;
+        self.with_state(generation, |state| state.facilities.abilities.iter().map(|(kind, _)| *kind).collect())
     }
 
     /// Makes a key in the card's volatile memory for the session `owner`, by `make` at the reference that it is given,

@@ -76,7 +76,7 @@ fn kind(text: &str) -> Result<KeyKind, String> {
 pub(crate) fn run(arguments: &Arguments, common: &Common, output: &Output) -> Result<(), Failure> {
     let cards = Cards::open(common)?;
     let token = arguments.token.token(&cards)?;
-    let able = writer::abilities(&token)?.generate;
+    let able = writer::makes(&token)?;
     if !able.contains(&arguments.kind) {
         let names: Vec<String> = able.iter().map(|kind| kind.name()).collect();
         let what = format!("this card does not make {} keys", arguments.kind.name());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cardea_pkcs11::card::key::KeyKind;
 use cardea_pkcs11::card::new_key::StoreAbilities;
 use cardea_pkcs11::error::Error;
 use cardea_pkcs11::object::template::Template;
@@ -45,6 +46,12 @@ pub(crate) enum Writer {
 pub(crate) fn abilities(token: &Token<'_>) -> Result<StoreAbilities, Failure> {
     let slot = token.slot();
     slot.present().and_then(|generation| slot.store(generation)).map_err(|error| token.explain(error))
+}
+
+/// The kinds of private keys that the token's application makes.
+pub(crate) fn makes(token: &Token<'_>) -> Result<Vec<KeyKind>, Failure> {
+    let slot = token.slot();
+    slot.present().and_then(|generation| slot.makes(generation)).map_err(|error| token.explain(error))
 }
 
 /// A session in which `new` may be written.

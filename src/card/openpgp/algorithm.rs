@@ -85,6 +85,17 @@ impl Attributes {
         }
     }
 
+    /// Reads an entry of the algorithm information for `key`.
+    pub(super) fn listed(key: Key, content: &[u8]) -> Option<Self> {
+        match content {
+            // YubiKeys before firmware 5.6.1 list X25519 as a curve for EdDSA (Yubico's yubikit, openpgp.py, 2023).
+            [EDDSA, curve @ ..] if key == Key::Decryption && curve == CURVE25519 => {
+                Some(Self { kind: KeyKind::X25519, exponent_bits: 0, format: ImportFormat::Scalar })
+            }
+            _ => Self::parse(content).filter(|listed| key.usage(listed.kind) != crate::card::Usage::default()),
+        }
+    }
+
     /// The attributes of a key of this kind in the place of `key`, to be written: `present` is what stands there, whose
     /// exponent length and format are kept where the algorithm is the same.
     pub(super) fn for_key(key: Key, kind: KeyKind, present: Option<Self>) -> Result<Self, CardError> {

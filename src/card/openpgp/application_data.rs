@@ -170,6 +170,15 @@ fn touch(content: &[u8]) -> Option<Touch> {
     }
 }
 
+/// The first byte of the flag for it.
+pub(super) fn touch_flag(touch: Touch) -> u8 {
+    match touch {
+        Touch::Never => 0,
+        Touch::Always => 1,
+        Touch::Cached => 3,
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 pub(super) mod tests {

@@ -13,6 +13,8 @@ impl Version {
     /// From here on there are three certificates, chosen by SELECT DATA.
     pub(super) const THREE_CERTIFICATES: Self = Self(3, 0);
     /// From here on VERIFY with P1 = FF ends a verified state.
+    /// The card tells which algorithms its keys can have.
+    pub(super) const ALGORITHM_INFORMATION: Self = Self(3, 4);
     pub(super) const LOG_OUT: Self = Self(3, 1);
 }
 

@@ -2,7 +2,7 @@
 //! Card Operating Systems", cited as "OpenPGP card").
 //!
 //! Commands from a fresh card to its [`Description`], after the PIV driver's three: SELECT, GET DATA of the application
-//! related data and of the cardholder's: six in all. All objects of a card with three keys cost nine more (`objects`).
+//! related data and of the cardholder's: six in all. All objects of a card with three keys cost ten more (`objects`).
 //!
 //! One PIN for one user: C_Login verifies PW1 for both its purposes. Where PW1 is valid for one signature only, the
 //! signature key wants it each time. PW3 is the security officer's.
@@ -12,6 +12,7 @@
 
 mod aes;
 mod algorithm;
+mod algorithm_information;
 mod application_data;
 mod cardholder;
 mod certificate;
@@ -42,6 +43,7 @@ use super::{
 use crate::channel::Channel;
 use crate::channel::pin_pad::PinCommand;
 use crate::secret::{Pin, SecretBytes};
+use algorithm_information::AlgorithmInformation;
 use application_data::{ApplicationData, Origin};
 use certificate::Access;
 use identifier::{AID, Version};
@@ -69,6 +71,8 @@ pub struct OpenPgp {
     /// The card takes PINs as they are typed: only then can a PIN pad send them.
     takes_typed: bool,
     aes: aes::Known,
+    /// Which algorithms the keys can have, where the card tells; `None` until it was asked.
+    information: Option<Option<AlgorithmInformation>>,
 }
 
 /// Whether the card has an OpenPGP application, at one or two commands.
@@ -89,7 +93,7 @@ impl OpenPgp {
     fn new(data: ApplicationData) -> Self {
         let certificates = Access::of(&data.identifier);
         let (verified, aes) = (Vec::new(), aes::Known::default());
-        Self { data, fresh: true, certificates, verified, derivation: None, takes_typed: false, aes }
+        Self { data, fresh: true, certificates, verified, derivation: None, takes_typed: false, aes, information: None }
     }
 
     /// Reads the application related data unless they were read just now.
@@ -366,8 +370,11 @@ impl CardApplication for OpenPgp {
         self.store_abilities()
     }
 
-    /// What any of the three keys would do, were it of this kind.
+    /// What any of the three keys would do, were it of this kind, where one of them can be.
     fn abilities(&self, kind: KeyKind) -> Option<Abilities> {
+        if !Key::ALL.into_iter().any(|key| self.attributes(key, kind).is_ok()) {
+            return None;
+        }
         let signs = operation::abilities(Key::Signature, kind);
         let deciphers = operation::abilities(Key::Decryption, kind);
         Some(Abilities { sign: signs.sign, ..deciphers })

@@ -1,10 +1,12 @@
 //! Everything on the card that can be read without a PIN.
 //!
 //! One command for each public key that the card says it has, and one for each certificate; where there are three
-//! certificates, one more to choose each.
+//! certificates, one more to choose each. From version 3.4 on one for the algorithms that keys can have, which tells
+//! what mechanisms the token has.
 
 use super::OpenPgp;
 use super::application_data::{KeyData, Origin};
+use super::identifier::Version;
 use super::key_reference::Key;
 use super::{certificate, operation, public_key, x509};
 use crate::card::key::PublicKey;
@@ -15,6 +17,9 @@ use crate::channel::Channel;
 pub(super) fn read(card: &mut OpenPgp, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError> {
     card.read_unless_fresh(channel)?;
     card.fresh = false;
+    if card.data.identifier.version >= Version::ALGORITHM_INFORMATION {
+        card.read_information(channel)?;
+    }
     let mut objects = Vec::new();
     for key in Key::ALL {
         let data = card.data.key(key);
@@ -51,10 +56,15 @@ fn read_public_key(channel: &mut Channel<'_>, key: Key, data: KeyData) -> Result
 }
 
 impl OpenPgp {
+    /// When a key in the place of `key` wants the PIN.
+    pub(super) fn authentication(&self, key: Key) -> Authentication {
+        let each_time = key == Key::Signature && !self.data.passwords.several_signatures;
+        if each_time { Authentication::Always } else { Authentication::Once }
+    }
+
     /// The private key in the place of `key`.
     pub(super) fn private_key(&self, key: Key, data: KeyData, public: PublicKey, subject: Vec<u8>) -> PrivateKey {
         let kind = public.kind();
-        let each_time = key == Key::Signature && !self.data.passwords.several_signatures;
         PrivateKey {
             reference: key.reference(),
             id: vec![key.number()],
@@ -64,7 +74,7 @@ impl OpenPgp {
             subject,
             abilities: operation::abilities(key, kind),
             usage: key.usage(kind),
-            authentication: if each_time { Authentication::Always } else { Authentication::Once },
+            authentication: self.authentication(key),
             local: data.origin.map(|origin| origin == Origin::Generated),
             storage: Storage::Token,
             policy: data.policy,

@@ -5,9 +5,11 @@
 
 use super::OpenPgp;
 use super::algorithm::{Attributes, ImportFormat};
+use super::algorithm_information::AlgorithmInformation;
 use super::application_data::{ApplicationData, Origin};
+use super::identifier::Version;
 use super::key_reference::Key;
-use super::{aes, certificate, fingerprint, private_key_template, public_key};
+use super::{aes, application_data, certificate, fingerprint, private_key_template, public_key};
 use crate::card::command::data_object::{put_data_by_number, put_data_objects};
 use crate::card::key::{Curve, KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, NewKind, PrivateValue, Storage, StoreAbilities};
@@ -16,8 +18,11 @@ use crate::card::{CardError, CardObject, Certificate, PrivateKey};
 use crate::channel::Channel;
 
 /// What cards of version 2 make, as far as their attributes can be changed.
-const RSA_KINDS: &[KeyKind] = &[KeyKind::Rsa { bits: 2048 }, KeyKind::Rsa { bits: 3072 }, KeyKind::Rsa { bits: 4096 }];
-/// What cards from version 3 on make; the card refuses what it does not know.
+const RSA_KINDS: &[KeyKind] =
+    &[KeyKind::Rsa { bits: 2048 }, KeyKind::Rsa { bits: 3072 }, KeyKind::Rsa { bits: 4096 }, RSA_1024];
+/// Newer cards know it, if at all, for the sake of old keys.
+const RSA_1024: KeyKind = KeyKind::Rsa { bits: 1024 };
+/// What cards from version 3 on make; which of these the card at hand does, `abilities` says.
 const KINDS: &[KeyKind] = &[
     KeyKind::Rsa { bits: 2048 },
     KeyKind::Rsa { bits: 3072 },
@@ -30,7 +35,11 @@ const KINDS: &[KeyKind] = &[
     KeyKind::Ec(Curve::BrainpoolP256),
     KeyKind::Ec(Curve::BrainpoolP384),
     KeyKind::Ec(Curve::Secp256k1),
+    RSA_1024,
 ];
+
+/// General feature management in user interaction flags: a button (OpenPGP card 4.1.3.1).
+const BUTTON: u8 = 0x20;
 
 impl OpenPgp {
     /// What the card makes and takes.
@@ -58,8 +67,10 @@ impl OpenPgp {
             return Err(CardError::NotSupported);
         }
         self.data = ApplicationData::read(channel)?;
+        self.read_information(channel)?;
         if let Some(key) = Key::ALL.into_iter().find(|key| new.id == [key.number()]) {
             self.attributes(key, kind)?;
+            self.judge_policy(key, new)?;
             return if self.is_free(channel, key)? { Ok(key) } else { Err(CardError::Occupied) };
         }
         let mut candidates: Vec<Key> = Key::ALL.into_iter().filter(|key| serves(*key, kind, new)).collect();
@@ -68,7 +79,7 @@ impl OpenPgp {
         }
         let mut refusal = CardError::NotSupported;
         for key in candidates {
-            match self.attributes(key, kind) {
+            match self.attributes(key, kind).and_then(|_| self.judge_policy(key, new)) {
                 Ok(_) if self.is_free(channel, key)? => return Ok(key),
                 Ok(_) => refusal = CardError::Occupied,
                 Err(error) => refusal = error,
@@ -77,12 +88,52 @@ impl OpenPgp {
         Err(refusal)
     }
 
-    /// The attributes for a key of this kind in the place of `key`, where the card can have them.
-    fn attributes(&self, key: Key, kind: KeyKind) -> Result<Attributes, CardError> {
+    /// Asks once which algorithms the keys can have, where they can have others.
+    pub(super) fn read_information(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
+        if self.information.is_none() && self.data.capabilities.changeable_attributes {
+            self.information = Some(AlgorithmInformation::read(channel)?);
+        }
+        Ok(())
+    }
+
+    /// The attributes for a key of this kind in the place of `key`, where the card can have them: those that it has, or
+    /// those that it lists. A card without a list is the judge itself.
+    pub(super) fn attributes(&self, key: Key, kind: KeyKind) -> Result<Attributes, CardError> {
         let present = self.data.key(key).attributes;
         let wanted = Attributes::for_key(key, kind, present)?;
-        let fits = present == Some(wanted) || self.data.capabilities.changeable_attributes;
-        if fits { Ok(wanted) } else { Err(CardError::NotSupported) }
+        if present == Some(wanted) {
+            return Ok(wanted);
+        }
+        if !self.data.capabilities.changeable_attributes {
+            return Err(CardError::NotSupported);
+        }
+        let told = self.data.identifier.version >= Version::ALGORITHM_INFORMATION;
+        match &self.information {
+            Some(Some(information)) => information.attributes(key, kind).ok_or(CardError::NotSupported),
+            _ if told && kind == RSA_1024 => Err(CardError::NotSupported),
+            _ => Ok(wanted),
+        }
+    }
+
+    /// Whether a key in the place of `key` can have the rules that are wanted: the PIN's are the place's own.
+    fn judge_policy(&self, key: Key, new: &NewKey) -> Result<(), CardError> {
+        let touch = new.policy.touch.is_none() || self.data.key(key).policy.touch.is_some();
+        let pin = new.policy.pin.is_none_or(|wanted| wanted == self.authentication(key));
+        if touch && pin { Ok(()) } else { Err(CardError::NotSupported) }
+    }
+
+    /// PUT DATA of the user interaction flag (OpenPGP card 4.4.3.6), where another is wanted than there is.
+    fn set_touch(&self, channel: &mut Channel<'_>, key: Key, new: &NewKey) -> Result<(), CardError> {
+        let wanted = match new.policy.touch {
+            Some(touch) if self.data.key(key).policy.touch != Some(touch) => touch,
+            _ => return Ok(()),
+        };
+        let content = vec![application_data::touch_flag(wanted), BUTTON];
+        match put_data_by_number(channel, key.interaction_flag(), content.into()) {
+            // The card has no button, does not know the flag, or has it switched on for good.
+            Err(CardError::Status { .. }) => Err(CardError::NotSupported),
+            result => result,
+        }
     }
 
     /// Whether the place has no key: by what the card says, else by whether it has a public key.
@@ -107,8 +158,13 @@ impl OpenPgp {
         let NewKind::Private(kind) = new.kind else { return Err(CardError::NotSupported) };
         let wanted = self.attributes(key, kind)?;
         if self.data.key(key).attributes != Some(wanted) {
-            put_data_by_number(channel, key.attributes(), wanted.encode(key)?.into())?;
+            match put_data_by_number(channel, key.attributes(), wanted.encode(key)?.into()) {
+                // Nothing else can be wrong with them.
+                Err(CardError::Status { .. }) => return Err(CardError::NotSupported),
+                result => result?,
+            }
         }
+        self.set_touch(channel, key, new)?;
         let public = make(channel, &wanted)?;
         let others = Key::ALL.into_iter().filter(|other| *other != key).map(|other| self.data.key(other));
         let times: Vec<u32> = others.filter(|data| data.has_fingerprint).map(|data| data.generation_time).collect();

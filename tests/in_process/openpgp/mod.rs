@@ -1,6 +1,7 @@
 //! The OpenPGP driver over the virtual card, whose application others wrote.
 
 mod aes;
+mod algorithms;
 mod bench;
 mod curves;
 mod library;

@@ -6,16 +6,18 @@ use cardea_pkcs11::card::key::{Curve, KeyKind, PublicKey};
 use cardea_pkcs11::card::new_key::{NewKey, NewKind, PrivateValue, Storage};
 use cardea_pkcs11::card::new_object::{Change, NewCertificate};
 use cardea_pkcs11::card::secret_key::SecretUsage;
-use cardea_pkcs11::card::{CardError, CardObject, KeyPolicy, KeyReference, PrivateKey, Role, SignatureScheme, Usage};
+use cardea_pkcs11::card::{
+    Authentication, CardError, CardObject, KeyPolicy, KeyReference, PrivateKey, Role, SignatureScheme, Touch, Usage,
+};
 use cardea_pkcs11::secret::Pin;
 use p256::elliptic_curve::sec1::ToSec1Point;
 
 use super::bench::Bench;
 
-const SIGN: Usage = Usage { sign: true, decrypt: false, unwrap: false, derive: false };
+pub const SIGN: Usage = Usage { sign: true, decrypt: false, unwrap: false, derive: false };
 const DERIVE: Usage = Usage { sign: false, decrypt: false, unwrap: false, derive: true };
 
-fn new_key(kind: KeyKind, id: &[u8], usage: Usage) -> NewKey {
+pub fn new_key(kind: KeyKind, id: &[u8], usage: Usage) -> NewKey {
     NewKey {
         kind: NewKind::Private(kind),
         storage: Storage::Token,
@@ -31,11 +33,11 @@ fn new_key(kind: KeyKind, id: &[u8], usage: Usage) -> NewKey {
     }
 }
 
-fn reserve(bench: &mut Bench, new: &NewKey) -> Result<KeyReference, CardError> {
+pub fn reserve(bench: &mut Bench, new: &NewKey) -> Result<KeyReference, CardError> {
     bench.run(|application, channel| application.reserve(channel, new))
 }
 
-fn generate(bench: &mut Bench, new: &NewKey) -> Result<PrivateKey, CardError> {
+pub fn generate(bench: &mut Bench, new: &NewKey) -> Result<PrivateKey, CardError> {
     let reference = reserve(bench, new)?;
     bench.run(|application, channel| application.generate_key_pair(channel, reference, new))
 }
@@ -215,4 +217,31 @@ fn an_initialized_card_is_empty_and_has_the_officers_pin_and_the_name() {
     assert_eq!(description.label, "A new name");
     bench.verify(Role::SecurityOfficer, "another officer").unwrap();
     bench.verify(Role::User, PW1).unwrap();
+}
+
+#[test]
+fn a_key_gets_the_touch_that_is_wanted_and_a_rule_that_its_place_does_not_have_is_refused() {
+    let mut bench = Bench::blank().with_officer();
+    let wish =
+        |id: u8, pin, touch| NewKey { policy: KeyPolicy { pin, touch }, ..new_key(KeyKind::Ed25519, &[id], SIGN) };
+    let key = generate(&mut bench, &wish(1, None, Some(Touch::Always))).unwrap();
+    assert_eq!(key.policy.touch, Some(Touch::Always));
+    let other = generate(&mut bench, &wish(3, Some(Authentication::Once), Some(Touch::Never))).unwrap();
+    assert_eq!(other.policy.touch, Some(Touch::Never));
+    let mut bench = bench.probed_again().with_officer();
+    assert_eq!(bench.private_key(1).policy.touch, Some(Touch::Always));
+    for number in [1, 3] {
+        bench
+            .run(|application, channel| application.delete_key(channel, KeyReference(number), Storage::Token))
+            .unwrap();
+    }
+    bench.link.commands.clear();
+    // PW1 of this card is valid for several signatures.
+    for pin in [Authentication::Never, Authentication::Always] {
+        assert_eq!(reserve(&mut bench, &wish(1, Some(pin), None)), Err(CardError::NotSupported));
+    }
+    assert!(bench.instructions().iter().all(|instruction| *instruction == 0xCA));
+    // This card knows no touch that lasts.
+    assert_eq!(generate(&mut bench, &wish(3, None, Some(Touch::Cached))), Err(CardError::NotSupported));
+    assert!(bench.objects().is_empty());
 }
