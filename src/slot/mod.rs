@@ -301,17 +301,25 @@ impl Slot {
                     .and_then(|()| access.certainly(&mut work).map_err(Error::from)),
                 (result, _) => result.map_err(Error::from),
             };
-            result.map_err(|error| match error {
+            match result {
                 // Another program has used the card since the login: it stands, but not for this key.
-                Error::UserNotLoggedIn if alone => error,
+                Err(Error::UserNotLoggedIn) if alone => Err(Error::UserNotLoggedIn),
+                // The card has the login and refuses the key: nobody touched the button, or it wants another PIN.
+                Err(Error::UserNotLoggedIn) if self.stands(access, generation)? => Err(Error::FunctionFailed),
                 // A PIN that was right at C_Login and is refused here was changed meanwhile by somebody else.
-                Error::UserNotLoggedIn | Error::PinIncorrect | Error::PinLocked => {
+                Err(Error::UserNotLoggedIn | Error::PinIncorrect | Error::PinLocked) => {
                     self.lose_login();
-                    Error::UserNotLoggedIn
+                    Err(Error::UserNotLoggedIn)
                 }
-                error => error,
-            })
+                result => result,
+            }
         })
+    }
+
+    /// Whether the user is logged in, and the card says so too.
+    fn stands(&self, access: &mut CardAccess<'_, '_>, generation: u64) -> Result<bool, Error> {
+        Ok(self.role(generation)? == Some(Role::User)
+            && access.certainly(|application, channel| application.is_verified(channel)).unwrap_or(false))
     }
 
     /// Whether the user is logged in and use number `next` of the card is the one after that.

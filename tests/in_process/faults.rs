@@ -20,6 +20,7 @@ const ACCEPTABLE: &[Error] = &[
     Error::DeviceError,
     Error::DeviceMemory,
     Error::DeviceRemoved,
+    Error::FunctionFailed,
     Error::FunctionNotSupported,
     Error::GeneralError,
     Error::PinIncorrect,

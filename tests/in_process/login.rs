@@ -204,6 +204,18 @@ fn without_a_discovery_object_the_officer_stays_logged_in() {
     }
 }
 
+/// As a YubiKey answers whose button nobody touched.
+#[test]
+fn a_key_that_the_card_refuses_while_it_knows_of_the_login_costs_no_login() {
+    let setting = Setting::elliptic();
+    let session = setting.logged_in();
+    private(&session, AUTHENTICATION).unwrap();
+    setting.fault(Fault::on(GENERAL_AUTHENTICATE, Action::Respond(vec![0x69, 0x82])));
+    assert_eq!(ecdsa(&session, AUTHENTICATION), Err(Error::FunctionFailed));
+    assert_eq!(session.info().unwrap().state, RW_USER);
+    assert!(ecdsa(&session, AUTHENTICATION).is_ok());
+}
+
 #[test]
 fn a_login_that_the_card_lost_is_found_out_and_not_repeated() {
     let setting = Setting::elliptic();
