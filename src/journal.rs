@@ -10,10 +10,12 @@
 //! and dropped when it is damaged; a file that is not a regular file of this user's own is not used at all.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::card::{KeyReference, Storage};
 use crate::sync::Mutex;
@@ -25,6 +27,10 @@ const VOLATILE: &str = "1";
 const LASTING: &str = "2";
 /// Longest file in bytes that is read; a longer one is damaged.
 const LONGEST: u64 = 65_536;
+/// How long another process may keep the file locked, which it does for one small write.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two attempts to lock it.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The journal of this user.
 pub struct Journal {
@@ -201,7 +207,7 @@ impl Journal {
     /// Reads, changes and writes the file under a lock that other processes respect.
     fn edit(&self, change: impl FnOnce(&mut Vec<Line>)) -> io::Result<()> {
         let mut file = self.open(true)?;
-        file.lock()?;
+        locked(&file)?;
         let mut lines = read(&mut file)?;
         change(&mut lines);
         let text: String = lines.iter().map(Line::text).collect();
@@ -219,6 +225,21 @@ impl Journal {
         }
         let mut options = OpenOptions::new();
         own_file::open(options.read(true).write(create).create(create).truncate(false).mode(0o600), path)
+    }
+}
+
+/// Takes the lock of the file; `WouldBlock` where another process, stopped perhaps, does not give it back in time.
+fn locked(file: &File) -> io::Result<()> {
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if started.elapsed() >= PATIENCE => {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+        }
     }
 }
 
@@ -441,6 +462,19 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains("3 newer words\n"), "a newer version's line stays: {text}");
         assert!(!text.contains("zz"), "a damaged line goes: {text}");
+    }
+
+    #[test]
+    fn who_keeps_the_file_locked_keeps_nobody_waiting_for_ever() {
+        let (journal, path) = journal("locked");
+        journal.add("0001", KEY, 1).unwrap();
+        let held = File::open(&path).unwrap();
+        held.lock().unwrap();
+        let refused = journal.add("0001", KeyReference(0x4D02), 1);
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(held);
+        journal.add("0001", KeyReference(0x4D02), 1).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
     }
 
     #[test]

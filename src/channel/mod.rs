@@ -188,7 +188,7 @@ impl<'t> Channel<'t> {
                 return Ok(Response::new(shrunk(&whole), response.sw()));
             };
             let mut next = Command::get_response(command.cla(), u8::try_from(more).unwrap_or(0));
-            if command.is_secret_response() {
+            if hides_answer(command) {
                 next = next.secret_response();
             }
             response = self.once(&next, Form::Short)?;
@@ -210,13 +210,18 @@ impl<'t> Channel<'t> {
         }
         trace::command(self.log, self.reader, command);
         self.commands += 1;
-        self.transaction.conceal(secret_part(command, form), command.is_secret_response());
+        self.transaction.conceal(secret_part(command, form), hides_answer(command));
         let answer =
             self.transaction.transmit(&bytes).inspect_err(|error| trace::failure(self.log, self.reader, *error))?;
         let response = Response::parse(&answer).map_err(|_| ChannelError::Malformed)?;
         trace::response(self.log, self.reader, command, &response);
         Ok(response)
     }
+}
+
+/// Whether the answer's data are kept out of the log and the transcript: a card may give back what it was sent.
+fn hides_answer(command: &Command) -> bool {
+    command.is_secret_response() || command.is_secret_command()
 }
 
 /// Where the secret data of an encoded command are: after the header and Lc (ISO 7816-4 5.1).

@@ -269,13 +269,19 @@ impl Channel<'_> {
         }
         trace::entry(self.log, self.reader, &[class, instruction, p1, p2]);
         self.commands += 1;
+        // The data field may hold a PUK that the host knows, and ends the structure.
+        let known = structure.len().saturating_sub(command.data.len())..structure.len();
+        self.transaction.conceal(Some(known), true);
         let answer = match way {
             Way::Direct(code) => self.transaction.control(code, &structure),
             Way::Pair { start, finish } => self
                 .transaction
                 .control(start, &structure)
                 .and_then(|_| self.watch(&pad.pad, prompts, cancelled))
-                .and_then(|()| self.transaction.control(finish, &[])),
+                .and_then(|()| {
+                    self.transaction.conceal(None, true);
+                    self.transaction.control(finish, &[])
+                }),
         };
         let answer = answer.inspect_err(|error| trace::failure(self.log, self.reader, *error))?;
         let status = Response::parse(&Zeroizing::new(answer)).map_err(|_| ChannelError::Malformed)?.sw();

@@ -21,7 +21,7 @@ pub(super) fn response(log: &Log, reader: &str, command: &Command, response: &Re
     if !log.enabled(Level::Trace) {
         return;
     }
-    let data = shown(response.data(), command.is_secret_response());
+    let data = shown(response.data(), super::hides_answer(command));
     log.line(Level::Trace, format_args!("[{reader}] < {data} {}", response.sw()));
 }
 

@@ -162,9 +162,11 @@ impl Transaction for RecordedTransaction<'_> {
     }
 
     fn control(&mut self, code: u32, input: &[u8]) -> Result<Vec<u8>, LinkError> {
+        let (secret, secret_response) = (self.secret_command.take(), std::mem::take(&mut self.secret_response));
         let result = self.inner.control(code, input);
         if let Ok(answer) = &result {
-            let (sent, came) = (Masked::new(input, None).text(), Masked::new(answer, None).text());
+            let hidden = secret_response.then(|| 0..answer.len().saturating_sub(STATUS_WORD));
+            let (sent, came) = (Masked::new(input, secret).text(), Masked::new(answer, hidden).text());
             self.sheet.line(self.reader, &format!("control {code:08X} {sent} {came}"));
         }
         result

@@ -33,6 +33,7 @@ mod session_objects;
 mod sessions;
 mod several_applications;
 mod slot_events;
+mod transcript_secrets;
 mod transcripts;
 mod unknown_cards;
 mod volatile_objects;
