@@ -22,12 +22,20 @@ impl Slot {
             // Another thread may have logged in while this one waited for the card.
             self.judge_login(generation, role)?;
             self.judge_open(generation, session)?;
-            self.verify_on(access, generation, role, &pin)?;
+            self.verify_on(access, generation, role, &pin).map_err(|error| self.refusal(generation, role, error))?;
             self.remember_login(access, generation, (session, role), Some(pin))
         })?;
         // What the card refused to delete before; where it refuses again, the next sweep tries.
         let _ = self.sweep(generation).and(self.sweep_unfinished(generation));
         Ok(())
+    }
+
+    /// What the card's refusal means: where the user has no PIN yet, that, and not that this one is wrong or locked. The card
+    /// is asked all the same, since a token's list of its PINs may be mistaken.
+    fn refusal(&self, generation: u64, role: Role, error: Error) -> Error {
+        let refused = matches!(error, Error::PinIncorrect | Error::PinLocked);
+        let has_none = || self.with_state(generation, |state| !state.facilities.readiness.user_pin) == Ok(true);
+        if refused && role == Role::User && has_none() { Error::UserPinNotInitialized } else { error }
     }
 
     /// A session that was closed while its call waited for the card has no part in it any more.

@@ -51,6 +51,25 @@ fn a_blank_card_becomes_a_token_with_an_officer_and_a_user() {
 }
 
 #[test]
+fn a_user_who_has_no_pin_yet_is_told_so() {
+    let card = MyEidCard::new(MyEidOptions::default());
+    let reader = LocalReader::new("Virtual Reader 00 00", VirtualReader::with_card(card));
+    let blank = library(std::slice::from_ref(&reader), Configuration::default(), DRIVERS);
+    let log_in = |user| {
+        let session = blank.session(blank.open_session(0, true).unwrap()).unwrap();
+        let result = session.login(user, pin("161803"));
+        blank.close_all_sessions(0).unwrap();
+        result
+    };
+    assert_eq!(log_in(USER), Err(Error::UserPinNotInitialized));
+    init_token(&blank, "27182818").unwrap();
+    assert_eq!(log_in(USER), Err(Error::UserPinNotInitialized));
+    assert_eq!(log_in(SO), Err(Error::PinIncorrect));
+    take_over(&blank, "27182818");
+    assert_eq!(log_in(USER), Err(Error::PinIncorrect));
+}
+
+#[test]
 fn a_token_loses_everything_to_its_officer_and_nothing_to_others() {
     let setting = Setting::new("init-token");
     let keys = setting.chip.key_files();
