@@ -25,8 +25,16 @@ const NESTED: [CK_ATTRIBUTE_TYPE; 3] = [CKA_WRAP_TEMPLATE, CKA_UNWRAP_TEMPLATE, 
 const UNKNOWN: [CK_ATTRIBUTE_TYPE; 2] = [CKA_ENCAPSULATE_TEMPLATE, CKA_DECAPSULATE_TEMPLATE];
 /// Longest value of an attribute that is taken: one copy of it must not exhaust the host's memory.
 const LONGEST: usize = 1 << 24;
+/// Most attributes of a template: a count that went wrong is not walked to its end.
+const MOST: usize = 1 << 20;
 /// Most attributes of a nested template.
 const NESTED_MOST: usize = 64;
+
+/// An array of attributes of a length that a template can have: CKR_ARGUMENTS_BAD.
+fn bounded(pointer: Pointer<CK_ATTRIBUTE>, count: CK_ULONG) -> Result<Array<CK_ATTRIBUTE>> {
+    let array = pointer.array(count)?;
+    if array.len() > MOST { Err(Error::ArgumentsBad) } else { Ok(array) }
+}
 
 /// A template whose pointers and lengths have been judged, not copied yet.
 pub(super) struct TemplateArgument(Array<CK_ATTRIBUTE>);
@@ -34,7 +42,7 @@ pub(super) struct TemplateArgument(Array<CK_ATTRIBUTE>);
 impl TemplateArgument {
     /// Judges the array and the place of every value in it.
     pub(super) fn new(pointer: Pointer<CK_ATTRIBUTE>, count: CK_ULONG) -> Result<Self> {
-        let array = pointer.array(count)?;
+        let array = bounded(pointer, count)?;
         attributes(&array).try_for_each(|attribute| value(&attribute).map(drop))?;
         Ok(Self(array))
     }
@@ -88,7 +96,7 @@ pub(super) struct AttributeArray(Array<CK_ATTRIBUTE>);
 impl AttributeArray {
     /// Judges the array and the place for every value; what a length says is only looked at where there is a place.
     pub(super) fn new(pointer: Pointer<CK_ATTRIBUTE>, count: CK_ULONG) -> Result<Self> {
-        let array = pointer.array(count)?;
+        let array = bounded(pointer, count)?;
         attributes(&array)
             .try_for_each(|attribute| if attribute.pValue.is_null() { Ok(()) } else { value(&attribute).map(drop) })?;
         Ok(Self(array))

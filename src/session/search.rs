@@ -14,7 +14,7 @@ pub fn find_init(session: &Session, template: Template) -> Result<(), Error> {
             return Err(Error::OperationActive);
         }
         let generation = session.generation();
-        if may_be_hidden(&template)? {
+        if may_be_hidden(&template) {
             session.slot().reveal(generation)?;
         }
         let tokens = session.slot().objects(generation)?;
@@ -30,10 +30,10 @@ pub fn find_init(session: &Session, template: Template) -> Result<(), Error> {
     })
 }
 
-/// Whether this may look for keys that a card shows only to its user.
-fn may_be_hidden(template: &Template) -> Result<bool, Error> {
-    let class = template.ulong(CKA_CLASS)?;
-    Ok(class.is_none_or(|class| class == CKO_SECRET_KEY) && template.boolean(CKA_TOKEN)? != Some(false))
+/// Whether this may look for keys that a card shows only to its user. A value of another form is no object's.
+fn may_be_hidden(template: &Template) -> bool {
+    let (Ok(class), Ok(token)) = (template.ulong(CKA_CLASS), template.boolean(CKA_TOKEN)) else { return false };
+    class.is_none_or(|class| class == CKO_SECRET_KEY) && token != Some(false)
 }
 
 /// C_FindObjects: at most `max` more handles; none means that all were given.

@@ -119,10 +119,7 @@ impl Slot {
             let mut flags = LOGIN_REQUIRED;
             flags |= if readiness.token { TOKEN_INITIALIZED } else { 0 };
             flags |= if readiness.user_pin { USER_PIN_INITIALIZED } else { 0 };
-            flags |= RESTORE_KEY_NOT_NEEDED | DUAL_CRYPTO_OPERATIONS;
-            if description.random {
-                flags |= HAS_RNG;
-            }
+            flags |= HAS_RNG | RESTORE_KEY_NOT_NEEDED | DUAL_CRYPTO_OPERATIONS;
             if state.facilities.pin_path.protected {
                 flags |= PROTECTED_AUTHENTICATION_PATH;
             }

@@ -209,3 +209,12 @@ fn a_template_of_a_million_attributes_takes_no_more_than_one_look_at_each() {
     let template = TemplateArgument::new(pointer(&mut attributes), 1_000_001).and_then(|template| template.copy());
     assert_eq!(template.unwrap().consistent(), Err(Error::TemplateInconsistent));
 }
+
+#[test]
+fn a_count_that_no_template_has_is_refused_before_it_is_walked() {
+    let mut one = [attribute(CKA_ID, &mut [])];
+    for count in [1 << 21, 1 << 32] {
+        assert_eq!(TemplateArgument::new(pointer(&mut one), count).err(), Some(Error::ArgumentsBad), "{count:#x}");
+        assert_eq!(AttributeArray::new(pointer(&mut one), count).err(), Some(Error::ArgumentsBad), "{count:#x}");
+    }
+}
