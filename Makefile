@@ -36,9 +36,10 @@ TEST_PACKAGES += firefox-esr chromium xvfb xdotool imagemagick default-jdk-headl
 TEST_PACKAGES += yubico-piv-tool openvpn iproute2
 # … and a VPN's tool for certificates, whose plugins are a package of their own.
 TEST_PACKAGES += strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins
-# A server that the next start of the machine would run is for containers only; without it ssh's tests say so.
+TEST_PACKAGES += krb5-user krb5-pkinit
+# Servers that the next start of the machine would run are for containers only; without them their tests say so.
 ifeq ($(wildcard /run/systemd/system),)
-TEST_PACKAGES += openssh-server
+TEST_PACKAGES += openssh-server krb5-kdc
 endif
 # The virtual machine with a USB reader; what it is made of is fetched into the target directory.
 VIRTUAL_PACKAGES := $(DEMO_PACKAGES) qemu-system-x86 seabios xz-utils zstd
