@@ -6,136 +6,36 @@
 
 pub mod command;
 pub mod driver;
+mod error;
 pub mod key;
 pub mod myeid;
 pub mod new_key;
 pub mod new_object;
+mod object;
 pub mod openpgp;
+mod pin;
 pub mod piv;
 pub mod pkcs15;
+mod private_key;
 pub mod secret_key;
 mod x509;
 
-use thiserror::Error;
+use cardea_apdu::StatusWord;
 
 pub use crate::channel::Channel;
-use crate::channel::ChannelError;
-use crate::channel::pin_pad::{EntryError, PinCommand};
+use crate::channel::pin_pad::PinCommand;
 use crate::secret::{Pin, SecretBytes};
-use cardea_apdu::StatusWord;
+pub use error::CardError;
 use key::{KeyKind, PublicKey};
 pub use new_key::Storage;
 use new_key::{NewKey, PrivateValue, StoreAbilities, Unwrapping};
 use new_object::{Change, NewCertificate, NewData};
+pub use object::{Attestation, CardObject, Certificate, Data, DataReference};
+pub use pin::{PinDescription, PinUse, Role, Tries};
+pub use private_key::{
+    Abilities, Authentication, DecipherScheme, KeyPolicy, KeyReference, PrivateKey, SignatureScheme, Touch, Usage,
+};
 use secret_key::{CipherMode, Direction, SecretKey};
-
-/// Why a card operation failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum CardError {
-    /// The exchange itself failed.
-    #[error(transparent)]
-    Channel(#[from] ChannelError),
-    /// The card refused the command with a status word that has no more specific meaning here.
-    #[error("instruction {instruction:02X} was answered {status}")]
-    Status {
-        /// INS of the command.
-        instruction: u8,
-        /// SW1 SW2.
-        status: StatusWord,
-    },
-    /// The card's answer does not have the structure that the specification demands.
-    #[error("malformed {what} from the card")]
-    Malformed {
-        /// Which data object or answer.
-        what: &'static str,
-    },
-    /// The application has no such function.
-    #[error("not supported by this card")]
-    NotSupported,
-    /// The reference data were refused (63Cx).
-    #[error("PIN refused, {} tries left", .retries.map_or_else(|| "unknown".to_owned(), |n| n.to_string()))]
-    PinIncorrect {
-        /// Tries left, where the card says.
-        retries: Option<u8>,
-    },
-    /// A key that authenticates by its value, and that has no tries to lose, was refused.
-    #[error("key refused")]
-    KeyRefused,
-    /// The reference data are blocked (6983).
-    #[error("PIN blocked")]
-    PinBlocked,
-    /// The reader's PIN pad has not asked the card.
-    #[error(transparent)]
-    Entry(#[from] EntryError),
-    /// The length of the PIN is outside what the card takes; nothing was sent.
-    #[error("PIN length out of range")]
-    PinLength,
-    /// The PIN has characters that the card cannot take; nothing was sent.
-    #[error("PIN has characters that the card does not take")]
-    PinInvalid,
-    /// The command needs a verified PIN (6982).
-    #[error("security status not satisfied")]
-    SecurityStatus,
-    /// The card's memory is full (6A84).
-    #[error("not enough memory on the card")]
-    Memory,
-    /// The place that was asked for holds another object; nothing was changed.
-    #[error("occupied on the card")]
-    Occupied,
-    /// The object or key does not exist on the card.
-    #[error("not found on the card")]
-    NotFound,
-    /// The input has a length or value that the operation cannot take; nothing was sent.
-    #[error("input not acceptable for this key")]
-    Input,
-}
-
-/// Whose reference data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
-    /// The normal user (`CKU_USER`).
-    User,
-    /// The security officer (`CKU_SO`).
-    SecurityOfficer,
-}
-
-/// What a PIN that is typed on the reader is for.
-#[derive(Clone, Copy)]
-pub enum PinUse<'a> {
-    /// It is verified.
-    Verify(Role),
-    /// The user's is verified once more at login, for another purpose that the card keeps apart; `NotSupported` where
-    /// once is enough.
-    VerifyFurther,
-    /// The user's is verified for one use of this key, which wants it each time.
-    VerifyFor(KeyReference),
-    /// It is replaced by another, typed after it.
-    Change(Role),
-    /// The user's PIN is set and its counter with it, proved by unblocking reference data: these, or typed ones.
-    Reset(Option<&'a Pin>),
-}
-
-/// Whether a wrong PIN has a price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tries {
-    /// It is compared with reference data that have a retry counter.
-    Counted,
-    /// It is a key that authenticates, and costs nothing but time; the card holds that state until it is dropped.
-    Uncounted,
-}
-
-/// What one PIN accepts, and how it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PinDescription {
-    /// Shortest length in bytes.
-    pub min_length: usize,
-    /// Longest length in bytes.
-    pub max_length: usize,
-    /// Tries left, where the card tells without spending one.
-    pub retries: Option<u8>,
-    /// Tries after a success, where known.
-    pub max_retries: Option<u8>,
-}
 
 /// What an application says about itself; read once per insertion.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,178 +73,6 @@ impl Default for Readiness {
     fn default() -> Self {
         Self { token: true, user_pin: true }
     }
-}
-
-/// A key on the card, in the driver's own numbering (PIV key reference, OpenPGP CRT tag, …).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyReference(pub u16);
-
-/// A data object on the card, in the driver's own numbering.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DataReference(pub u32);
-
-/// When a key wants the PIN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Authentication {
-    /// Never.
-    Never,
-    /// Once after each power-up.
-    Once,
-    /// Immediately before each use (`CKA_ALWAYS_AUTHENTICATE`).
-    Always,
-}
-
-/// How the card makes a signature, seen from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignatureScheme {
-    /// Input as long as the modulus, exponentiated as it is.
-    RsaRaw,
-    /// Input is a DigestInfo or other short block; the card adds PKCS#1 v1.5 type 1 padding.
-    RsaPkcs1,
-    /// Input is a hash of exactly the field's length; output r || s, each of the field's length.
-    Ecdsa,
-    /// Input is the message (Ed25519, pure); output 64 bytes.
-    Eddsa,
-}
-
-/// How the card deciphers, seen from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DecipherScheme {
-    /// Returns the whole block, padding included, as long as the modulus.
-    RsaRaw,
-    /// The card removes PKCS#1 v1.5 type 2 padding.
-    RsaPkcs1,
-}
-
-/// What a private key can do on the card; the planner matches it with mechanisms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Abilities {
-    /// Signature schemes, best first.
-    pub sign: &'static [SignatureScheme],
-    /// Decipher schemes, best first.
-    pub decipher: &'static [DecipherScheme],
-    /// Diffie-Hellman key agreement.
-    pub agree: bool,
-}
-
-/// What a key is meant for, from the card or the certificate's key usage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// Signatures.
-    pub sign: bool,
-    /// Decryption of data.
-    pub decrypt: bool,
-    /// Unwrapping of keys.
-    pub unwrap: bool,
-    /// Key agreement.
-    pub derive: bool,
-}
-
-/// A private key that stays on the card.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PrivateKey {
-    /// Where it is.
-    pub reference: KeyReference,
-    /// `CKA_ID`, shared with the certificate and public key.
-    pub id: Vec<u8>,
-    /// `CKA_LABEL`.
-    pub label: String,
-    /// Algorithm and size.
-    pub kind: KeyKind,
-    /// The public half, where known.
-    pub public: Option<PublicKey>,
-    /// Subject of the key's certificate, DER Name; empty without one.
-    pub subject: Vec<u8>,
-    /// What the card can do with it.
-    pub abilities: Abilities,
-    /// What it is meant for.
-    pub usage: Usage,
-    /// When it wants the PIN.
-    pub authentication: Authentication,
-    /// Generated on the card (`CKA_LOCAL`); `None` where the card does not say.
-    pub local: Option<bool>,
-    /// Which memory it lives in.
-    pub storage: Storage,
-    /// Rules beyond the PIN that the card tells of the key.
-    pub policy: KeyPolicy,
-}
-
-/// When a key wants a touch of the token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Touch {
-    /// Never.
-    Never,
-    /// At each use.
-    Always,
-    /// At a use, and then not for some seconds.
-    Cached,
-}
-
-/// Rules for the use of a key that go beyond ISO 7816, as far as the card tells or takes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct KeyPolicy {
-    /// When the PIN is wanted; `None` leaves it to the card.
-    pub pin: Option<Authentication>,
-    /// When a touch is wanted; `None` leaves it to the card.
-    pub touch: Option<Touch>,
-}
-
-/// A certificate that the card makes when it is asked for: what it says of a key that was generated on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attestation {
-    /// What `CardApplication::read` makes it from.
-    pub reference: DataReference,
-    /// `CKA_LABEL`. There is no `CKA_ID`: with the key's, browsers would offer it for logging in.
-    pub label: String,
-    /// The public key that it is about.
-    pub public: Option<PublicKey>,
-}
-
-/// A certificate stored on the card, or an attestation made by it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
-    /// Where it is; `None` for one that is no stored object, such as an attestation.
-    pub reference: Option<DataReference>,
-    /// `CKA_ID`, shared with the key.
-    pub id: Vec<u8>,
-    /// `CKA_LABEL`.
-    pub label: String,
-    /// X.509 certificate, DER.
-    pub der: Vec<u8>,
-    /// The public key in it, where its algorithm is known here.
-    pub public: Option<PublicKey>,
-}
-
-/// A data object on the card.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Data {
-    /// Where it is.
-    pub reference: DataReference,
-    /// `CKA_LABEL`.
-    pub label: String,
-    /// `CKA_APPLICATION`.
-    pub application: String,
-    /// `CKA_OBJECT_ID`: DER OBJECT IDENTIFIER; empty without one.
-    pub object_id: Vec<u8>,
-    /// The content where it was read already; otherwise `CardApplication::read` gets it.
-    pub value: Option<Vec<u8>>,
-    /// Readable only after login.
-    pub private: bool,
-}
-
-/// What a token holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CardObject {
-    /// A certificate.
-    Certificate(Certificate),
-    /// A certificate that nobody has asked for yet.
-    Attestation(Attestation),
-    /// A private key. Its public half becomes a public key object of its own.
-    PrivateKey(PrivateKey),
-    /// A secret key.
-    SecretKey(SecretKey),
-    /// A data object.
-    Data(Data),
 }
 
 /// One application on one card, selected before each call.
