@@ -17,6 +17,7 @@ pub fn find_init(session: &Session, template: Template) -> Result<(), Error> {
         if may_be_hidden(&template) {
             session.slot().reveal(generation)?;
         }
+        session.slot().look_for_resets(generation)?;
         let tokens = session.slot().objects(generation)?;
         let role = session.slot().role(generation)?;
         let found = session.slot().with_state(generation, |state| {

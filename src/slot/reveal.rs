@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::Slot;
 use crate::card::{CardError, CardObject, Role};
 use crate::error::Error;
-use crate::token::login::Login;
 
 impl Slot {
     /// Adds what the card shows to the user who is logged in, if anybody is; asked until the card has answered once in
@@ -44,12 +43,7 @@ impl Slot {
             }
             state.objects = Some(Arc::new(set));
             state.revealed = true;
-            if let Login::User { uses, .. } = &mut state.login
-                && *uses == before
-                && before.checked_add(1) == Some(after)
-            {
-                *uses = after;
-            }
+            state.excuse(before, after);
             Ok(())
         })?
     }

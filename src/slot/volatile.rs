@@ -164,6 +164,18 @@ impl Slot {
         let _ = noted.and_then(|()| self.sweep(generation));
     }
 
+    /// Finds out whether the card was reset, where it holds something for sessions: that shows when a transaction begins. Costs
+    /// no command.
+    pub fn look_for_resets(&self, generation: u64) -> Result<(), Error> {
+        if self.with_state(generation, |state| state.session_objects.uses_card())? {
+            let before = self.reader.uses();
+            self.with_card(generation, |_| Ok(()))?;
+            let after = self.reader.uses();
+            self.with_state(generation, |state| state.excuse(before, after))?;
+        }
+        Ok(())
+    }
+
     /// A reset empties the volatile memory: the objects there are gone at once. How many resets that takes into account.
     pub(super) fn note_resets(&self, generation: u64) -> Result<u64, Error> {
         let resets = self.reader.security().resets();

@@ -100,6 +100,17 @@ impl TokenState {
         role
     }
 
+    /// The one transaction between these numbers of uses was none of a key: what may follow the login directly may follow it
+    /// still.
+    pub fn excuse(&mut self, before: u64, after: u64) {
+        if let Login::User { uses, .. } = &mut self.login
+            && *uses == before
+            && before.checked_add(1) == Some(after)
+        {
+            *uses = after;
+        }
+    }
+
     /// A VERIFY reached the card, or may have, while it had been reset so many times.
     pub fn may_be_verified(&mut self, resets: u64) {
         self.verified = Some(resets);
