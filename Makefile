@@ -39,7 +39,7 @@ TEST_PACKAGES += strongswan-pki libstrongswan-extra-plugins libstrongswan-standa
 TEST_PACKAGES += krb5-user krb5-pkinit
 # Servers that the next start of the machine would run are for containers only; without them their tests say so.
 ifeq ($(wildcard /run/systemd/system),)
-TEST_PACKAGES += openssh-server krb5-kdc
+TEST_PACKAGES += openssh-server krb5-kdc krb5-admin-server
 endif
 # The virtual machine with a USB reader; what it is made of is fetched into the target directory.
 VIRTUAL_PACKAGES := $(DEMO_PACKAGES) qemu-system-x86 seabios xz-utils zstd

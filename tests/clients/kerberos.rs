@@ -125,6 +125,7 @@ fn in_realm(station: &Station, mut command: Command) -> Command {
 fn is_installed() -> bool {
     installed("kinit", "krb5-user")
         && installed("/usr/sbin/krb5kdc", "krb5-kdc")
+        && installed("/usr/sbin/kadmin.local", "krb5-admin-server")
         && installed(PLUGIN, "krb5-pkinit")
         && terminal::installed()
 }
