@@ -160,8 +160,8 @@ pub struct Begun<'c> {
 
 /// A transaction: all card commands happen inside one.
 pub trait Transaction {
-    /// Says which bytes of the next command or control code are secret, and whether its answer is: for those who write down what goes
-    /// through, and nobody else.
+    /// Says which bytes of the next command or control code are secret, and whether its answer is: for those who
+    /// write down what goes through, and nobody else.
     fn conceal(&mut self, _command: Option<Range<usize>>, _response: bool) {}
     /// Sends a command APDU and returns the response APDU, status word included.
     fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, LinkError>;

@@ -188,10 +188,9 @@ fn digit(character: u8) -> Result<u8, CardError> {
     char::from(character).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or(CardError::PinInvalid)
 }
 
-/// Proves the key to the card, and where the card can do that, the card to us. `known` is the algorithm that the card says its key has; otherwise
-/// the length and the card's answers tell. Gives the algorithm.
-///
-/// The application must be known to be the selected one.
+/// Proves the key to the card, and where the card can do that, the card to us. `known` is the algorithm that the card
+/// says its key has; otherwise the length and the card's answers tell. Gives the algorithm. The application must be
+/// known to be the selected one.
 pub(super) fn authenticate(
     channel: &mut Channel<'_>,
     key: &ManagementKey,
