@@ -1,5 +1,6 @@
 //! Level 1: the Library over virtual cards in this process, without pcscd and without the C boundary.
 
+pub mod bench;
 pub mod keys;
 pub mod link;
 pub mod operations;

@@ -6,7 +6,7 @@ use cardea_pkcs11::card::secret_key::SecretKind;
 use cardea_pkcs11::card::{CardError, CardObject, KeyReference, PrivateKey, SignatureScheme, myeid};
 use cardea_pkcs11::channel::Channel;
 
-use super::bench::{Bench, probe};
+use super::bench::Bench;
 use super::store::{aes, create, delete, new_key, reserve, value};
 
 fn lasting(new: NewKey) -> NewKey {
@@ -35,7 +35,7 @@ fn files(bench: &mut Bench) -> Vec<u8> {
 
 /// What another program finds, and this one after the next insertion.
 fn fresh(bench: &mut Bench) -> Vec<CardObject> {
-    bench.application = probe(&mut bench.link).unwrap().unwrap();
+    bench.application = bench.probe().unwrap();
     bench.objects()
 }
 
@@ -45,7 +45,7 @@ fn a_generated_pair_is_found_by_the_next_program_and_leaves_no_trace_when_delete
         let mut bench = Bench::standard().logged_in();
         let (objects, before) = (bench.objects(), files(&mut bench));
         let key = generate(&mut bench, kind).unwrap();
-        assert!(bench.chip.volatile_files().is_empty());
+        assert!(bench.chip().volatile_files().is_empty());
         let found = fresh(&mut bench).into_iter().find_map(|object| match object {
             CardObject::PrivateKey(found) if found.reference == key.reference => Some(found),
             _ => None,
@@ -90,7 +90,7 @@ fn a_volatile_key_is_not_deleted_as_a_lasting_one() {
     let mut bench = Bench::standard().logged_in();
     let key = create(&mut bench, &aes(128), &value(16)).unwrap();
     assert_eq!(delete_lasting(&mut bench, key.reference), Err(CardError::NotFound));
-    assert_eq!(bench.chip.volatile_files(), [key.reference.0]);
+    assert_eq!(bench.chip().volatile_files(), [key.reference.0]);
     delete(&mut bench, key.reference).unwrap();
 }
 

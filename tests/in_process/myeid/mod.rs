@@ -1,7 +1,7 @@
 //! The MyEID driver over the virtual card that shares no code with it.
 
 mod bench;
-pub mod ciphers;
+mod ciphers;
 mod lasting;
 mod library;
 mod objects;

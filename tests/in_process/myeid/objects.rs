@@ -8,7 +8,7 @@ use cardea_pkcs11::card::key::{Curve, KeyKind, PublicKey};
 use cardea_pkcs11::card::secret_key::SecretKind;
 use cardea_pkcs11::card::{Authentication, CardError, CardObject, myeid};
 
-use super::bench::{Bench, Link, probe};
+use super::bench::Bench;
 
 #[test]
 fn only_a_card_that_bears_the_name_is_asked() {
@@ -22,7 +22,7 @@ fn only_a_card_that_bears_the_name_is_asked() {
 fn an_application_that_is_current_is_found_without_select() {
     let mut bench = Bench::standard();
     bench.link.commands.clear();
-    assert!(probe(&mut bench.link).unwrap().is_some());
+    assert!(bench.probe().is_some());
     assert_eq!(bench.instructions(), [0xCA, 0xCA]);
 }
 
@@ -43,12 +43,9 @@ fn the_description_is_what_card_and_token_info_say() {
 
 #[test]
 fn a_blank_card_is_a_token_without_objects() {
-    let mut link = Link::new(MyEidCard::new(MyEidOptions::default()));
-    link.card.power_on();
-    let chip = link.card.probe();
-    let application = probe(&mut link).unwrap().unwrap();
-    let provisioned = Bench::standard().provisioned;
-    let mut bench = Bench { link, chip, provisioned, application };
+    let mut card = MyEidCard::new(MyEidOptions::default());
+    card.power_on();
+    let mut bench = Bench::on(card, Bench::standard().provisioned);
     let description = bench.run(|application, channel| application.describe(channel)).unwrap();
     assert_eq!((description.label.as_str(), description.so_pin), ("MyEID", None));
     assert_eq!(bench.objects(), []);

@@ -25,9 +25,9 @@ fn retries(bench: &mut Bench) -> Option<u8> {
 fn each_role_verifies_its_own_pin() {
     let mut bench = described();
     bench.verify(Role::User, PIN).unwrap();
-    assert_eq!(bench.chip.verified_pins(), USER);
+    assert_eq!(bench.chip().verified_pins(), USER);
     bench.verify(Role::SecurityOfficer, SO_PIN).unwrap();
-    assert_eq!(bench.chip.verified_pins(), USER | OFFICER);
+    assert_eq!(bench.chip().verified_pins(), USER | OFFICER);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_logout_reaches_the_card() {
     bench.verify(Role::User, PIN).unwrap();
     bench.verify(Role::SecurityOfficer, SO_PIN).unwrap();
     bench.run(|application, channel| application.log_out(channel)).unwrap();
-    assert_eq!(bench.chip.verified_pins(), 0);
+    assert_eq!(bench.chip().verified_pins(), 0);
     assert_eq!(bench.link.commands.last().unwrap(), &[0x00, 0x2E, 0x00, 0x00]);
 }
 
@@ -90,7 +90,7 @@ fn a_blocked_pin_is_unblocked_by_its_puk() {
     };
     assert_eq!(unblock(&mut bench, "00000000", "1357"), Err(CardError::PinIncorrect { retries: Some(9) }));
     unblock(&mut bench, PUK, "1357").unwrap();
-    assert_eq!(bench.chip.verified_pins(), 0);
+    assert_eq!(bench.chip().verified_pins(), 0);
     bench.verify(Role::User, "1357").unwrap();
 }
 
@@ -101,7 +101,7 @@ fn another_selection_of_the_application_is_noticed_and_leaves_the_login() {
     bench.another_selects_the_master_file();
     assert!(bench.run(|application, channel| application.is_selected(channel)).unwrap());
     bench.run(|application, channel| application.select(channel)).unwrap();
-    assert_eq!(bench.chip.verified_pins(), USER);
+    assert_eq!(bench.chip().verified_pins(), USER);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use cardea_pkcs11::card::{CardError, CardObject, KeyPolicy, KeyReference, Role, 
 use cardea_pkcs11::secret::SecretBytes;
 
 use super::bench::Bench;
-use crate::in_process::myeid::ciphers::{chained, reference, text};
+use crate::in_process::bench::cipher::{reference, text};
 
 const VALUE: [u8; 32] = *b"thirty-two bytes of an AES key..";
 const VECTOR: [u8; 16] = [0xA5; 16];
@@ -48,16 +48,6 @@ fn delete(bench: &mut Bench, reference: KeyReference) -> Result<(), CardError> {
     bench.run(|application, channel| application.delete_key(channel, reference, Storage::Token))
 }
 
-fn run(
-    bench: &mut Bench,
-    key: &SecretKey,
-    direction: Direction,
-    mode: CipherMode<'_>,
-    blocks: &[u8],
-) -> Result<SecretBytes, CardError> {
-    bench.run(|application, channel| application.cipher(channel, key, direction, mode, blocks))
-}
-
 /// A card with the key, where nobody knows of it yet.
 fn with_key(options: OpenPgpOptions) -> Bench {
     let layout = cardea_harness::openpgp::OpenPgpLayout::standard();
@@ -71,15 +61,7 @@ fn aes_on_the_card_is_aes_in_every_mode() {
     for options in [OpenPgpOptions::default(), OpenPgpOptions::short()] {
         let mut bench = with_key(options).logged_in();
         let key = hidden(&mut bench).unwrap().unwrap();
-        for blocks in [0, 1, 2, 15, 16, 31] {
-            let plain = text(blocks);
-            let ecb = run(&mut bench, &key, Direction::Encipher, CipherMode::Ecb, &plain).unwrap();
-            assert_eq!(*ecb, reference(&VALUE, &plain), "{blocks} blocks");
-            assert_eq!(*run(&mut bench, &key, Direction::Decipher, CipherMode::Ecb, &ecb).unwrap(), plain);
-            let cbc = run(&mut bench, &key, Direction::Encipher, CipherMode::Cbc(&VECTOR), &plain).unwrap();
-            assert_eq!(*cbc, chained(&VALUE, &VECTOR, &plain));
-            assert_eq!(*run(&mut bench, &key, Direction::Decipher, CipherMode::Cbc(&VECTOR), &cbc).unwrap(), plain);
-        }
+        bench.assert_aes(&key, &VALUE);
     }
 }
 
@@ -93,7 +75,7 @@ fn fifteen_blocks_cost_one_command() {
         (Direction::Decipher, CipherMode::Ecb),
     ] {
         bench.link.commands.clear();
-        run(&mut bench, &key, direction, mode, &text(16)).unwrap();
+        bench.cipher(&key, direction, mode, &text(16)).unwrap();
         assert_eq!(bench.instructions(), [0x2A, 0x2A]);
     }
 }
@@ -125,10 +107,10 @@ fn a_card_without_a_key_says_so_once() {
 fn a_lost_login_is_told_and_is_no_missing_key() {
     let mut bench = with_key(OpenPgpOptions::default()).logged_in();
     let key = hidden(&mut bench).unwrap().unwrap();
-    assert_eq!(bench.another(&[0x00, 0x20, 0xFF, 0x82]), [0x90, 0x00]);
-    let refused = run(&mut bench, &key, Direction::Encipher, CipherMode::Ecb, &text(1));
+    assert_eq!(bench.another("0020FF82"), 0x9000);
+    let refused = bench.cipher(&key, Direction::Encipher, CipherMode::Ecb, &text(1));
     assert_eq!(refused, Err(CardError::SecurityStatus));
-    let refused = run(&mut bench, &key, Direction::Decipher, CipherMode::Ecb, &text(1));
+    let refused = bench.cipher(&key, Direction::Decipher, CipherMode::Ecb, &text(1));
     assert_eq!(refused, Err(CardError::SecurityStatus));
 }
 
@@ -136,13 +118,13 @@ fn a_lost_login_is_told_and_is_no_missing_key() {
 fn a_destroyed_key_is_gone_for_every_program_and_its_place_is_free() {
     let mut bench = with_key(OpenPgpOptions::default()).logged_in();
     let key = hidden(&mut bench).unwrap().unwrap();
-    let before = run(&mut bench, &key, Direction::Encipher, CipherMode::Ecb, &text(1)).unwrap();
+    let before = bench.cipher(&key, Direction::Encipher, CipherMode::Ecb, &text(1)).unwrap();
     let mut bench = bench.with_officer();
     assert_eq!(write(&mut bench, 256, &[7; 32]), Err(CardError::Occupied));
     delete(&mut bench, key.reference).unwrap();
     let mut bench = bench.probed_again().logged_in();
     assert_eq!(hidden(&mut bench).unwrap(), None);
-    let after = run(&mut bench, &key, Direction::Encipher, CipherMode::Ecb, &text(1)).unwrap();
+    let after = bench.cipher(&key, Direction::Encipher, CipherMode::Ecb, &text(1)).unwrap();
     assert_ne!(*after, *before, "the value is overwritten");
     let mut bench = bench.with_officer();
     write(&mut bench, 256, &[7; 32]).unwrap();
@@ -180,7 +162,7 @@ fn only_the_officer_writes_and_destroys_the_key() {
     let key = hidden(&mut bench).unwrap().unwrap();
     assert_eq!(delete(&mut bench, key.reference), Err(CardError::SecurityStatus));
     assert_eq!(
-        *run(&mut bench, &key, Direction::Encipher, CipherMode::Ecb, &text(1)).unwrap(),
+        *bench.cipher(&key, Direction::Encipher, CipherMode::Ecb, &text(1)).unwrap(),
         reference(&VALUE, &text(1))
     );
 }
@@ -189,13 +171,7 @@ fn only_the_officer_writes_and_destroys_the_key() {
 fn parts_of_blocks_and_wrong_vectors_are_not_sent() {
     let mut bench = with_key(OpenPgpOptions::default()).logged_in();
     let key = hidden(&mut bench).unwrap().unwrap();
-    bench.link.commands.clear();
-    for (mode, length) in [(CipherMode::Ecb, 15), (CipherMode::Cbc(&VECTOR), 17), (CipherMode::Cbc(&[0; 8]), 16)] {
-        for direction in [Direction::Encipher, Direction::Decipher] {
-            assert_eq!(run(&mut bench, &key, direction, mode, &vec![0; length]), Err(CardError::Input));
-        }
-    }
-    assert!(bench.instructions().is_empty());
+    bench.assert_only_blocks_are_sent(&key);
 }
 
 #[test]
@@ -204,10 +180,10 @@ fn answers_that_are_no_cryptogram_are_refused() {
     let key = hidden(&mut bench).unwrap().unwrap();
     for answer in ["9000", "029000", "00112233445566778899AABBCCDDEEFF9000", "0200112233445566778899AABBCCDDEE9000"] {
         bench.link.answers = vec![([0x00, 0x2A, 0x86, 0x80], hex::decode(answer).unwrap())];
-        let refused = run(&mut bench, &key, Direction::Encipher, CipherMode::Ecb, &text(1));
+        let refused = bench.cipher(&key, Direction::Encipher, CipherMode::Ecb, &text(1));
         assert!(matches!(refused, Err(CardError::Malformed { .. })), "{answer}");
         bench.link.answers = vec![([0x00, 0x2A, 0x80, 0x86], hex::decode("00119000").unwrap())];
-        let refused = run(&mut bench, &key, Direction::Decipher, CipherMode::Ecb, &text(1));
+        let refused = bench.cipher(&key, Direction::Decipher, CipherMode::Ecb, &text(1));
         assert!(matches!(refused, Err(CardError::Malformed { .. })));
     }
 }

@@ -1,10 +1,11 @@
 //! What the driver says of a card and finds on it.
 
+use cardea_harness::card::VirtualCard;
 use cardea_harness::openpgp::{OpenPgpLayout, OpenPgpOptions};
 use cardea_pkcs11::card::key::{Curve, KeyKind};
 use cardea_pkcs11::card::{Authentication, CardObject, Touch};
 
-use super::bench::{Bench, probe};
+use super::bench::Bench;
 
 /// GET DATA of 6E in extended form, as the driver asks.
 const GET_APPLICATION_DATA: [u8; 4] = [0x00, 0xCA, 0x00, 0x6E];
@@ -79,7 +80,7 @@ fn the_wish_for_a_touch_is_shown() {
     let mut bench = Bench::with(OpenPgpOptions::default(), &OpenPgpLayout::modern());
     assert_eq!(bench.private_key(1).policy.touch, Some(Touch::Never));
     bench = bench.with_officer();
-    assert_eq!(bench.another(&[0x00, 0xDA, 0x00, 0xD6, 0x02, 0x01, 0x20]), [0x90, 0x00]);
+    assert_eq!(bench.another("00DA00D6 02 0120"), 0x9000);
     bench = bench.probed_again();
     assert_eq!(bench.private_key(1).policy.touch, Some(Touch::Always));
     assert_eq!(bench.private_key(3).policy.touch, Some(Touch::Never));
@@ -120,15 +121,15 @@ fn a_certificate_for_another_key_does_not_get_the_keys_id() {
 #[test]
 fn application_data_that_are_cut_or_lie_make_no_token() {
     let mut bench = Bench::standard();
-    let whole = bench.another(&[0x00, 0xCA, 0x00, 0x6E, 0x00, 0x00, 0x00]);
+    let whole = bench.link.card.transmit(&[0x00, 0xCA, 0x00, 0x6E, 0x00, 0x00, 0x00]);
     let whole = &whole[..whole.len() - 2];
     for end in (0..whole.len()).step_by(7) {
         bench.link.answers = vec![(GET_APPLICATION_DATA, [&whole[..end], &[0x90, 0x00]].concat())];
-        assert!(probe(&mut bench.link).unwrap().is_none(), "{end}");
+        assert!(bench.probe().is_none(), "{end}");
     }
     for hostile in ["6E82FFFF9000", "73848000000000009000", "9000", "4F1000000000000000000000000000000000009000"] {
         bench.link.answers = vec![(GET_APPLICATION_DATA, hex::decode(hostile).unwrap())];
-        assert!(probe(&mut bench.link).unwrap().is_none(), "{hostile}");
+        assert!(bench.probe().is_none(), "{hostile}");
     }
 }
 

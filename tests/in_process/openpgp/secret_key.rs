@@ -14,9 +14,9 @@ use cardea_pkcs11::session::objects::{AttributeValue, attribute_values};
 use cardea_pkcs11::session::{Session, decrypt, encrypt, objects, sign};
 use cryptoki_sys::*;
 
+use crate::in_process::bench::cipher::{chained, text};
 use crate::in_process::keys::{DIGEST, attribute, bytes, find_all, private, template};
 use crate::in_process::link::LocalReader;
-use crate::in_process::myeid::ciphers::{chained, text};
 use crate::in_process::setting::{SO, USER, library, pin};
 
 const VALUE: [u8; 32] = *b"thirty-two bytes of an AES key..";

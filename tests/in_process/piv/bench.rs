@@ -1,10 +1,9 @@
-//! A virtual card with the driver's application on it, and every command that went between them.
+//! A virtual PIV card with the driver's application on it.
 
-use cardea_apdu::tlv::Reader;
-use cardea_apdu::{Atr, Capabilities, Tag};
+use cardea_apdu::Atr;
 use cardea_harness::card::{Terminal, VirtualCard};
 use cardea_harness::piv::{PIV_AID, PivCard, PivOptions};
-use cardea_harness::provision::{Authority, Holder, KeyKind as SlotKind, KeySlot, Usage as SlotUsage};
+use cardea_harness::provision::{Authority, Holder, KeyKind as SlotKind, KeySlot, PIN, Usage as SlotUsage};
 use cardea_pkcs11::card::key::{Curve, KeyKind, PublicKey};
 use cardea_pkcs11::card::new_key::{NewKey, NewKind, PrivateValue, Storage};
 use cardea_pkcs11::card::new_object::NewCertificate;
@@ -13,12 +12,12 @@ use cardea_pkcs11::card::{
     CardApplication, CardError, CardObject, Certificate, KeyPolicy, PrivateKey, Role, SignatureScheme, Usage, piv,
 };
 use cardea_pkcs11::channel::Channel;
-use cardea_pkcs11::channel::limits::Limits;
-use cardea_pkcs11::log::Log;
-use cardea_pkcs11::pcsc::part10::Properties;
-use cardea_pkcs11::pcsc::{Disposition, LinkError, Transaction};
-use cardea_pkcs11::secret::Pin;
+use der::Decode;
+use der::asn1::UintRef;
+use pkcs8::PrivateKeyInfoRef;
 use zeroize::Zeroizing;
+
+use crate::in_process::bench::DrivenCard;
 
 /// The management key of a fresh card as the officer gives it.
 pub const KEY: &str = "010203040506070801020304050607080102030405060708";
@@ -31,43 +30,15 @@ pub const P256: KeyKind = KeyKind::Ec(Curve::P256);
 /// P-384.
 pub const P384: KeyKind = KeyKind::Ec(Curve::P384);
 
-/// A link of one card.
-pub struct Link {
-    card: PivCard,
-    pub commands: Vec<Vec<u8>>,
-    /// After so many more commands with this instruction, one is answered with this.
-    pub fail_once: Option<(u8, u32, u16)>,
-}
+pub type Bench = crate::in_process::bench::Bench<PivCard>;
 
-impl Transaction for Link {
-    fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, LinkError> {
-        self.commands.push(command.to_vec());
-        if let Some((instruction, left, status)) = &mut self.fail_once
-            && command[1] == *instruction
-        {
-            if *left == 0 {
-                let status = *status;
-                self.fail_once = None;
-                return Ok(Zeroizing::new(status.to_be_bytes().to_vec()));
-            }
-            *left -= 1;
-        }
-        Ok(Zeroizing::new(self.card.transmit(command)))
+impl DrivenCard for PivCard {
+    type Provisioned = ();
+    const PIN: &'static str = PIN;
+
+    fn find(channel: &mut Channel<'_>, atr: &Atr) -> Result<Option<Box<dyn CardApplication>>, CardError> {
+        piv::probe(channel, atr)
     }
-
-    fn control(&mut self, _: u32, _: &[u8]) -> Result<Vec<u8>, LinkError> {
-        Err(LinkError::Unsupported)
-    }
-
-    fn end(self: Box<Self>, _: Disposition) -> Result<(), LinkError> {
-        Ok(())
-    }
-}
-
-/// A card and the driver's application, described.
-pub struct Bench {
-    pub link: Link,
-    pub application: Box<dyn CardApplication>,
 }
 
 impl Bench {
@@ -85,9 +56,7 @@ impl Bench {
     pub fn with(options: PivOptions) -> Self {
         let mut card = PivCard::new(options);
         card.power_on();
-        let mut link = Link { card, commands: Vec::new(), fail_once: None };
-        let application = found(&mut link);
-        let mut bench = Self { link, application };
+        let mut bench = Self::on(card, ());
         bench.run(|application, channel| application.describe(channel)).unwrap();
         bench.link.commands.clear();
         bench
@@ -100,34 +69,21 @@ impl Bench {
     }
 
     /// The card is taken out and put in again: the driver knows nothing.
-    pub fn reinserted(self) -> Self {
-        let mut link = self.link;
-        link.card.reset();
-        let application = found(&mut link);
-        let mut bench = Self { link, application };
+    pub fn reinserted(mut self) -> Self {
+        self.link.card.reset();
+        let mut bench = self.probed_again();
         bench.run(|application, channel| application.describe(channel)).unwrap();
         bench
     }
 
-    /// Runs one operation of the application.
-    pub fn run<R>(&mut self, work: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>) -> R) -> R {
-        let application = self.application.as_mut();
-        with_channel(&mut self.link, |channel| work(application, channel))
-    }
-
     /// Logs the officer in.
     pub fn officer(&mut self, pin: &str) -> Result<(), CardError> {
-        self.run(|application, channel| application.verify(channel, Role::SecurityOfficer, &Pin::new(pin.as_bytes())))
+        self.verify(Role::SecurityOfficer, pin)
     }
 
     /// Logs the user in.
     pub fn user(&mut self, pin: &str) -> Result<(), CardError> {
-        self.run(|application, channel| application.verify(channel, Role::User, &Pin::new(pin.as_bytes())))
-    }
-
-    /// Everything that is on the card.
-    pub fn objects(&mut self) -> Vec<CardObject> {
-        self.run(|application, channel| application.objects(channel)).unwrap()
+        self.verify(Role::User, pin)
     }
 
     /// The private keys on the card.
@@ -173,7 +129,7 @@ impl Bench {
 
     /// Signs with an EC key after the PIN; whether the signature is right.
     pub fn signs(&mut self, key: &PrivateKey) -> bool {
-        self.user(cardea_harness::provision::PIN).unwrap();
+        self.user(PIN).unwrap();
         let KeyKind::Ec(curve) = key.kind else { panic!("an EC key") };
         let hash = vec![0x5A; curve.field_len()];
         let signature = self.run(|application, channel| application.sign(channel, key, SignatureScheme::Ecdsa, &hash));
@@ -191,17 +147,6 @@ impl Bench {
             }
             _ => panic!("no PIV card has it"),
         }
-    }
-
-    /// Instruction bytes of the commands since they were last looked at.
-    pub fn instructions(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.link.commands).iter().map(|command| command[1]).collect()
-    }
-
-    /// Another program's command; its status word.
-    pub fn another(&mut self, command: &str) -> u16 {
-        let answer = self.link.card.transmit(&hex::decode(command.replace(' ', "")).unwrap());
-        u16::from_be_bytes(*answer.last_chunk().unwrap())
     }
 
     /// Another program's longer command, with the application selected; the answer's data.
@@ -225,19 +170,6 @@ impl Bench {
     pub fn another_selects(&mut self) {
         self.another_asks([0x00, 0xA4, 0x04, 0x00], &PIV_AID).unwrap();
     }
-}
-
-fn found(link: &mut Link) -> Box<dyn CardApplication> {
-    let atr = Atr::parse(&link.card.atr()).unwrap();
-    with_channel(link, |channel| piv::probe(channel, &atr)).unwrap().unwrap()
-}
-
-fn with_channel<R>(link: &mut Link, work: impl FnOnce(&mut Channel<'_>) -> R) -> R {
-    let atr = Atr::parse(&link.card.atr()).unwrap();
-    let capabilities = Capabilities::from_historical(atr.historical_bytes());
-    let mut limits = Limits::announced(&capabilities, &Properties::default());
-    let log = Log::default();
-    work(&mut Channel::basic(link, &mut limits, &log, "test"))
 }
 
 /// A wish for a key of this kind under this id.
@@ -265,32 +197,10 @@ pub fn certificate(public: &PublicKey, filler: usize) -> Vec<u8> {
 
 /// An RSA test key of the bench.
 pub fn rsa(pem: &str) -> PrivateValue {
-    let text: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    let mut bits = 0_u32;
-    let mut count = 0;
-    let mut der = Vec::new();
-    for character in text.bytes().filter(|character| *character != b'=') {
-        let digit = match character {
-            b'A'..=b'Z' => character - b'A',
-            b'a'..=b'z' => character - b'a' + 26,
-            b'0'..=b'9' => character - b'0' + 52,
-            b'+' => 62,
-            _ => 63,
-        };
-        (bits, count) = (bits << 6 | u32::from(digit), count + 6);
-        if count >= 8 {
-            count -= 8;
-            der.push((bits >> count) as u8);
-        }
-    }
-    let (sequence, octets) = (Tag::new(0x30), Tag::new(0x04));
-    let key = Reader::new(&der).find_path(&[sequence, octets]).unwrap().unwrap();
-    let numbers: Vec<Vec<u8>> = Reader::new(key)
-        .expect_next(sequence)
-        .unwrap()
-        .children()
-        .map(|number| number.unwrap().value.iter().copied().skip_while(|byte| *byte == 0).collect())
-        .collect();
+    let (_, der) = der::pem::decode_vec(pem.as_bytes()).unwrap();
+    let info = PrivateKeyInfoRef::from_der(&der).unwrap();
+    let numbers = Vec::<UintRef<'_>>::from_der(info.private_key.as_bytes()).unwrap();
+    let numbers: Vec<Vec<u8>> = numbers.iter().map(|number| number.as_bytes().to_vec()).collect();
     let secret = |index: usize| Zeroizing::new(numbers[index].clone());
     PrivateValue::Rsa {
         modulus: numbers[1].clone(),
