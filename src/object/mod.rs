@@ -7,6 +7,7 @@ pub mod change;
 pub mod created;
 mod data;
 mod private_key;
+pub mod private_key_info;
 mod profile;
 mod public_key;
 mod rule;

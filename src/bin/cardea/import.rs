@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use cardea_pkcs11::card::key::KeyKind;
 use cardea_pkcs11::session::objects;
 use cryptoki_sys::*;
 use der::{Decode, Encode};
@@ -59,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common, output: &Output) -> Re
     let new = &arguments.new;
     let attributes = Attributes::default()
         .number(CKA_CLASS, CKO_PRIVATE_KEY)
-        .number(CKA_KEY_TYPE, key_type(key.kind))
+        .number(CKA_KEY_TYPE, key.key_type())
         .boolean(CKA_TOKEN, true)
         .boolean(CKA_PRIVATE, true)
         .boolean(CKA_SENSITIVE, true)
@@ -142,14 +141,5 @@ fn explain(refusal: Refusal) -> Failure {
             Failure::new(Exit::Failure, "it is encrypted or protected in a way that Cardea does not know")
         }
         Refusal::Malformed => Failure::new(Exit::Failure, "it is damaged"),
-    }
-}
-
-fn key_type(kind: KeyKind) -> CK_KEY_TYPE {
-    match kind {
-        KeyKind::Rsa { .. } => CKK_RSA,
-        KeyKind::Ec(_) => CKK_EC,
-        KeyKind::Ed25519 => CKK_EC_EDWARDS,
-        KeyKind::X25519 => CKK_EC_MONTGOMERY,
     }
 }

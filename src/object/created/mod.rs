@@ -5,7 +5,6 @@ mod certificate;
 mod data;
 mod lasting;
 mod private_key;
-mod private_key_info;
 mod public_key;
 
 use cryptoki_sys::*;

@@ -4,7 +4,7 @@ use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
 use super::public_key::{curve, key_type_number};
-use super::{Creator, Rule, named, private_key_info};
+use super::{Creator, Rule, named};
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, NewKind, PrivateValue};
 use crate::card::secret_key::SecretUsage;
@@ -14,6 +14,7 @@ use crate::mechanism::PairType;
 use crate::mechanism::rsa::components::{Given as RsaNumbers, complete};
 use crate::object::attribute::Attributes;
 use crate::object::private_key::{self, PIN_POLICY, TOUCH_POLICY};
+use crate::object::private_key_info::{self, DecodedKey};
 use crate::object::rule::{Change, Form, Given, KEY, STORAGE, parse, rule};
 use crate::object::template::Template;
 use crate::object::{Content, Object};
@@ -196,7 +197,7 @@ impl Imported {
         if rest.len() > filling || rest.iter().any(|byte| *byte != 0) {
             return Err(Error::WrappedKeyInvalid);
         }
-        let (own, numbers) = private_key_info::decode(info)?;
+        let DecodedKey { key_type: own, numbers } = DecodedKey::from_private_key_info(info)?;
         if own != key_type {
             return Err(Error::WrappedKeyInvalid);
         }
