@@ -10,6 +10,7 @@
 use cardea_apdu::Command;
 use zeroize::Zeroizing;
 
+use super::MANUFACTURER;
 use super::directory::Head;
 use super::file::{APPLICATION, select_directory};
 use super::lasting::value;
@@ -60,7 +61,6 @@ const LISTS: [(ObjectClass, u16, u16); 7] = [
     (ObjectClass::TrustedCertificates, 0x4405, 510),
     (ObjectClass::DataObjects, 0x4406, 1530),
 ];
-const MANUFACTURER: &str = "Aventra Ltd.";
 /// CKM_AES_ECB and CKM_AES_CBC.
 const AES_MODES: [u32; 2] = [0x1081, 0x1082];
 

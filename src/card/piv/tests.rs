@@ -5,8 +5,9 @@ mod hostile;
 mod reference_data;
 
 use super::*;
-use crate::card::key::{Curve, KeyKind};
-use crate::card::{Attestation, Authentication, Data, KeyReference};
+use crate::card::key::{Curve, KeyKind, PublicKey};
+use crate::card::{Attestation, Authentication, CardObject, Data, DecipherScheme, KeyReference, Role, SignatureScheme};
+use crate::secret::Pin;
 use card::Card;
 
 /// The ATR of a card that names no maker.
