@@ -112,15 +112,16 @@ endif
 .PHONY: lint
 lint: setup ## rustfmt and clippy without a word
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --package cardea --package cardea-apdu --lib --bins -- -D warnings
+	$(CARGO) clippy --locked --package cardea --package cardea-apdu --package cardea-brainpool-p512 --lib --bins -- -D warnings
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings \
 		-A clippy::disallowed_methods -A clippy::disallowed_macros
 	$(CARGO) clippy --locked --package cardea --features schedules --lib --test schedules -- -D warnings \
 		-A clippy::disallowed_methods -A clippy::disallowed_macros
 
 .PHONY: doc
-doc: setup ## The documentation of both crates, without a warning
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --package cardea --package cardea-apdu
+doc: setup ## The documentation of the crates, without a warning
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --package cardea --package cardea-apdu \
+		--package cardea-brainpool-p512
 
 .PHONY: setup
 setup: ## Install what tests need (Debian; elsewhere: name it)

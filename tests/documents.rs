@@ -8,7 +8,7 @@ use walkdir::WalkDir;
 
 fn tests_of_this_tree(root: &Path) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for folder in ["src", "apdu/src", "tests"] {
+    for folder in ["src", "apdu/src", "brainpool-p512", "tests"] {
         for entry in WalkDir::new(root.join(folder)) {
             let path = entry.unwrap().into_path();
             if path.extension().is_some_and(|extension| extension == "rs") {
