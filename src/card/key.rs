@@ -9,6 +9,7 @@ mod encoding;
 mod private;
 mod signature;
 
+use cardea_brainpool_p512::BrainpoolP512r1;
 use p256::elliptic_curve::{self, sec1::ToSec1Point as _};
 use thiserror::Error;
 
@@ -39,12 +40,21 @@ pub enum Curve {
     BrainpoolP256,
     /// brainpoolP384r1 (RFC 5639 3.6).
     BrainpoolP384,
+    /// brainpoolP512r1 (RFC 5639 3.7).
+    BrainpoolP512,
 }
 
 impl Curve {
     /// All curves known here.
-    pub const ALL: [Self; 6] =
-        [Self::P256, Self::P384, Self::P521, Self::Secp256k1, Self::BrainpoolP256, Self::BrainpoolP384];
+    pub const ALL: [Self; 7] = [
+        Self::P256,
+        Self::P384,
+        Self::P521,
+        Self::Secp256k1,
+        Self::BrainpoolP256,
+        Self::BrainpoolP384,
+        Self::BrainpoolP512,
+    ];
 
     /// Length of a field element in bytes; r and s of a signature have it too.
     pub fn field_len(self) -> usize {
@@ -56,6 +66,7 @@ impl Curve {
         match self {
             Self::P256 | Self::Secp256k1 | Self::BrainpoolP256 => 256,
             Self::P384 | Self::BrainpoolP384 => 384,
+            Self::BrainpoolP512 => 512,
             Self::P521 => 521,
         }
     }
@@ -69,6 +80,7 @@ impl Curve {
             Self::Secp256k1 => &[0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x0A],
             Self::BrainpoolP256 => &[0x06, 0x09, 0x2B, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x07],
             Self::BrainpoolP384 => &[0x06, 0x09, 0x2B, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0B],
+            Self::BrainpoolP512 => &[0x06, 0x09, 0x2B, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0D],
         }
     }
 
@@ -81,6 +93,7 @@ impl Curve {
             Self::Secp256k1 => "secp256k1",
             Self::BrainpoolP256 => "brainpoolP256r1",
             Self::BrainpoolP384 => "brainpoolP384r1",
+            Self::BrainpoolP512 => "brainpoolP512r1",
         }
     }
 }
@@ -207,6 +220,7 @@ impl PublicKey {
             Curve::Secp256k1 => judged!(k256::Secp256k1),
             Curve::BrainpoolP256 => judged!(bp256::BrainpoolP256r1),
             Curve::BrainpoolP384 => judged!(bp384::BrainpoolP384r1),
+            Curve::BrainpoolP512 => judged!(BrainpoolP512r1),
         };
         Ok(Self::Ec { curve, point: point.map_err(|_| KeyError::Malformed)? })
     }

@@ -1,5 +1,6 @@
 //! Elliptic curves: what the host adds to the card's ECDSA and Diffie-Hellman, and verification.
 
+use cardea_brainpool_p512::BrainpoolP512r1;
 use ed25519_dalek::{Signature, VerifyingKey};
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use zeroize::Zeroizing;
@@ -64,6 +65,7 @@ pub fn verify_ecdsa(curve: Curve, point: &[u8], digest: &[u8], signature: &[u8])
         Curve::Secp256k1 => verify!(k256::Secp256k1),
         Curve::BrainpoolP256 => verify!(bp256::BrainpoolP256r1),
         Curve::BrainpoolP384 => verify!(bp384::BrainpoolP384r1),
+        Curve::BrainpoolP512 => verify!(BrainpoolP512r1),
     }
 }
 

@@ -68,7 +68,10 @@ fn kind(text: &str) -> Result<KeyKind, String> {
         (Some(bits), _) => Ok(KeyKind::Rsa { bits }),
         (_, "ed25519") => Ok(KeyKind::Ed25519),
         (_, "x25519") => Ok(KeyKind::X25519),
-        _ => Err("one of rsa-2048, rsa-3072, rsa-4096, p-256, p-384, p-521, ed25519, x25519".to_owned()),
+        _ => {
+            let curves = Curve::ALL.map(|curve| curve.name().to_lowercase()).join(", ");
+            Err(format!("one of rsa-2048, rsa-3072, rsa-4096, ed25519, x25519, {curves}"))
+        }
     }
 }
 

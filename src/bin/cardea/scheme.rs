@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure};
 /// How to sign, beyond what the key says.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct SchemeOptions {
-    /// Hash function; SHA-256 if nothing is said, with P-384 SHA-384 and with P-521 SHA-512
+    /// Hash function; SHA-256 if nothing is said, with curves of 384 bits SHA-384 and with longer ones SHA-512
     #[arg(long, value_name = "NAME")]
     pub(crate) hash: Option<HashName>,
 
@@ -88,7 +88,7 @@ fn usual_hash(kind: KeyKind) -> Hash {
     match kind.bits() {
         _ if matches!(kind, KeyKind::Rsa { .. }) => Hash::Sha256,
         384 => Hash::Sha384,
-        521 => Hash::Sha512,
+        512 | 521 => Hash::Sha512,
         _ => Hash::Sha256,
     }
 }

@@ -1,8 +1,7 @@
 //! Public halves of private keys whose value is known.
 
-use bp256::r1 as bp256_r1;
-use bp384::r1 as bp384_r1;
-use p256::elliptic_curve::sec1::ToSec1Point as _;
+use cardea_brainpool_p512::BrainpoolP512r1;
+use p256::elliptic_curve::{self, sec1::ToSec1Point as _};
 use zeroize::Zeroizing;
 
 use super::{Curve, KeyError, KeyKind, PublicKey};
@@ -12,18 +11,20 @@ impl PublicKey {
     /// (SEC 1 3.2.1).
     pub fn of_scalar(curve: Curve, scalar: &[u8]) -> Result<Self, KeyError> {
         macro_rules! public {
-            ($curve:ident) => {{
-                let secret = $curve::SecretKey::from_slice(scalar).map_err(|_| KeyError::Malformed)?;
+            ($curve:ty) => {{
+                let secret =
+                    elliptic_curve::SecretKey::<$curve>::from_slice(scalar).map_err(|_| KeyError::Malformed)?;
                 secret.public_key().to_sec1_point(false).as_bytes().to_vec()
             }};
         }
         let point = match curve {
-            Curve::P256 => public!(p256),
-            Curve::P384 => public!(p384),
-            Curve::P521 => public!(p521),
-            Curve::Secp256k1 => public!(k256),
-            Curve::BrainpoolP256 => public!(bp256_r1),
-            Curve::BrainpoolP384 => public!(bp384_r1),
+            Curve::P256 => public!(p256::NistP256),
+            Curve::P384 => public!(p384::NistP384),
+            Curve::P521 => public!(p521::NistP521),
+            Curve::Secp256k1 => public!(k256::Secp256k1),
+            Curve::BrainpoolP256 => public!(bp256::BrainpoolP256r1),
+            Curve::BrainpoolP384 => public!(bp384::BrainpoolP384r1),
+            Curve::BrainpoolP512 => public!(BrainpoolP512r1),
         };
         Ok(Self::Ec { curve, point })
     }

@@ -8,6 +8,7 @@ const RSA_1025: &str = "30819f300d06092a864886f70d010101050003818d00308189028181
 const P256: &str = "3059301306072a8648ce3d020106082a8648ce3d030107034200047223c9c7bf32ffc08316d52e664ea5fa83fc02822714f8510d8631c00de6e821fddc0f95a02d6e80011a109f4ed0fc3f1a3516bae5b49b6318752054a8d69a4e";
 const P384: &str = "3076301006072a8648ce3d020106052b810400220362000434a1114198f8b981e1ebce31f2af035f99c1015b9f6524d3a423ddf54c4b20cf08e7fde584cdd1679b73f52ce819c0818734502c4cd9f9c0c2074ac34faecdf385080684b675f0608724131011917c14319eee06923f46c07cc6a9cd2c4ce781";
 const P521: &str = "30819b301006072a8648ce3d020106052b81040023038186000400b433a616394d0f2c4df9f1af0a1f15e141c660053968a0672bad06d6a19de71fadc4fe1771f77732caf835bd761d0209460df32f7c8e379e30a7a1e224b4356eb500df4f2b73dd430aea8a48b18e95d15c47cdf091412f2a78051351e659ddf12cffcde3f25e559f42f41555eecda7b04442e2a592340f2ad23767eb4d2cb3e8bcfd4b";
+const BRAINPOOL_P512: &str = "30819b301406072a8648ce3d020106092b240303020801010d0381820004182c50be531be89b19d503f8043a8434a2e1e9fa5e6dbe2033a0b12ee0aa97332b704557a4ce65fcd96e853ab35906f8cfc3dcdcc584e1595e9cda9c56a7acab3531946373fd11c8546dfca53a5baf9c07e6405eb289500ff12ad38b30669f89e783a9b69849b1eae127d20dde42a2d6f0db77451427517e750f4c12aa0c2526";
 const ED25519: &str = "302a300506032b6570032100212a0dcb858da28485aafdf7ac2cd2283632facf2b040528403f0d0ca889e374";
 const X25519: &str = "302a300506032b656e0321000219b706578038b1a81ca5e8cf33d0ae0505a52ca3c6594495a4df96a226d218";
 const P256_EXPLICIT: &str = "3082014b3082010306072a8648ce3d02013081f7020101302c06072a8648ce3d0101022100ffffffff00000001000000000000000000000000ffffffffffffffffffffffff305b0420ffffffff00000001000000000000000000000000fffffffffffffffffffffffc04205ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b031500c49d360886e704936a6678e1139d26b7819f7e900441046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5022100ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551020101034200047ba33848c4d7a9eb94ccd18c4aa37b8c64a1165be4d528f0e8913b1fe75f0a6ebfa2170cadc654cf43acddbb9323ad7a71910674b195c4402d006afa8d29cdc8";
@@ -28,6 +29,7 @@ fn every_kind_of_key_comes_from_der_and_goes_back() {
         (P256, "P-256", 256),
         (P384, "P-384", 384),
         (P521, "P-521", 521),
+        (BRAINPOOL_P512, "brainpoolP512r1", 512),
         (ED25519, "Ed25519", 255),
         (X25519, "X25519", 255),
     ];
@@ -40,7 +42,7 @@ fn every_kind_of_key_comes_from_der_and_goes_back() {
 
 #[test]
 fn der_with_bytes_after_it_or_missing_is_refused() {
-    for der in [RSA_1024, P256, P384, P521, ED25519, X25519] {
+    for der in [RSA_1024, P256, P384, P521, BRAINPOOL_P512, ED25519, X25519] {
         let good = bytes(der);
         assert_eq!(PublicKey::from_spki(&[good.as_slice(), &[0]].concat()), Err(KeyError::Malformed));
         for length in 0..good.len() {
@@ -76,7 +78,7 @@ fn wrong_parameters_of_a_known_algorithm_are_malformed() {
 
 #[test]
 fn points_must_lie_on_the_curve() {
-    for der in [P256, P384, P521] {
+    for der in [P256, P384, P521, BRAINPOOL_P512] {
         let mut off = bytes(der);
         *off.last_mut().unwrap() ^= 1;
         assert_eq!(PublicKey::from_spki(&off), Err(KeyError::Malformed));
@@ -139,7 +141,7 @@ fn cryptoki_attributes_of_curves_are_der() {
 
 #[test]
 fn a_callers_point_is_raw_or_wrapped_compressed_or_not() {
-    for der in [P256, P384, P521] {
+    for der in [P256, P384, P521, BRAINPOOL_P512] {
         let key = key(der);
         let PublicKey::Ec { point, .. } = &key else { panic!() };
         let (x, y) = point[1..].split_at(point.len() / 2);

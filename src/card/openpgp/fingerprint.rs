@@ -71,7 +71,7 @@ fn fingerprint(key: Key, public: &PublicKey, time: u32) -> Result<[u8; 20], Card
                 body.extend_from_slice(&SHA256_AES128);
             }
             KeyKind::Ec(Curve::P384 | Curve::BrainpoolP384) => body.extend_from_slice(&SHA384_AES192),
-            KeyKind::Ec(Curve::P521) => body.extend_from_slice(&SHA512_AES256),
+            KeyKind::Ec(Curve::P521 | Curve::BrainpoolP512) => body.extend_from_slice(&SHA512_AES256),
             KeyKind::Rsa { .. } | KeyKind::Ed25519 => {}
         }
     }
@@ -99,6 +99,26 @@ fn push_number(body: &mut Vec<u8>, number: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Keys that GnuPG 2.2.40 made (`gpg --quick-gen-key`, `gpg --list-packets --verbose`).
+    const OF_GNUPG: &str = include_str!("fingerprints.txt");
+
+    #[test]
+    fn fingerprints_are_those_of_gnupg() {
+        let mut curves = Vec::new();
+        for line in OF_GNUPG.lines().filter(|line| !line.starts_with('#')) {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let [name, time, place, point, expected] = fields[..] else { panic!("{line}") };
+            let curve = Curve::ALL.into_iter().find(|curve| curve.name() == name).unwrap();
+            let key = if place == "ECDH" { Key::Decryption } else { Key::Signature };
+            let public = PublicKey::from_ec_point(curve, &hex::decode(point).unwrap()).unwrap();
+            let found = fingerprint(key, &public, time.parse().unwrap()).unwrap();
+            assert_eq!(hex::encode_upper(found), expected, "{name} {place}");
+            curves.push(curve);
+        }
+        assert_eq!(curves.len(), 2 * Curve::ALL.len());
+        assert!(Curve::ALL.into_iter().all(|curve| curves.contains(&curve)));
+    }
 
     #[test]
     fn keys_of_one_occasion_have_one_time() {

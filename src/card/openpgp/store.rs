@@ -34,6 +34,7 @@ const KINDS: &[KeyKind] = &[
     KeyKind::X25519,
     KeyKind::Ec(Curve::BrainpoolP256),
     KeyKind::Ec(Curve::BrainpoolP384),
+    KeyKind::Ec(Curve::BrainpoolP512),
     KeyKind::Ec(Curve::Secp256k1),
     RSA_1024,
 ];

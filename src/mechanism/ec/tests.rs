@@ -35,7 +35,7 @@ fn signatures_of_openssl_verify_for_every_curve_and_hash() {
         assert!(!verify_ecdsa(curve, &point, &digest, &vec![0; 2 * curve.field_len()]));
         count += 1;
     }
-    assert_eq!(count, 30);
+    assert_eq!(count, 37);
 }
 
 #[test]

@@ -43,6 +43,7 @@ const NAMES: &[(Curve, &[&str])] = &[
     (Curve::Secp256k1, &["secp256k1"]),
     (Curve::BrainpoolP256, &["brainpoolP256r1"]),
     (Curve::BrainpoolP384, &["brainpoolP384r1"]),
+    (Curve::BrainpoolP512, &["brainpoolP512r1"]),
 ];
 
 /// DER PrintableString of the curve's name (RFC 8410 2 has the identifiers; PKCS#11 3.2 6.3.3 allows both).

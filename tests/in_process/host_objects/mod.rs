@@ -3,6 +3,7 @@
 mod attributes;
 mod ciphers;
 mod copies;
+mod curves;
 mod derivation;
 mod destruction;
 mod dual;

@@ -15,7 +15,7 @@ use p256::elliptic_curve::sec1::ToSec1Point;
 use super::bench::Bench;
 
 pub const SIGN: Usage = Usage { sign: true, decrypt: false, unwrap: false, derive: false };
-const DERIVE: Usage = Usage { sign: false, decrypt: false, unwrap: false, derive: true };
+pub const DERIVE: Usage = Usage { sign: false, decrypt: false, unwrap: false, derive: true };
 
 pub fn new_key(kind: KeyKind, id: &[u8], usage: Usage) -> NewKey {
     NewKey {
@@ -42,7 +42,7 @@ pub fn generate(bench: &mut Bench, new: &NewKey) -> Result<PrivateKey, CardError
     bench.run(|application, channel| application.generate_key_pair(channel, reference, new))
 }
 
-fn import(bench: &mut Bench, new: &NewKey, value: &PrivateValue) -> Result<PrivateKey, CardError> {
+pub fn import(bench: &mut Bench, new: &NewKey, value: &PrivateValue) -> Result<PrivateKey, CardError> {
     let reference = reserve(bench, new)?;
     bench.run(|application, channel| application.import_private_key(channel, reference, new, value))
 }
