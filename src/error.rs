@@ -154,6 +154,7 @@ impl From<CardError> for Error {
     fn from(error: CardError) -> Self {
         match error {
             CardError::Channel(channel) => channel.into(),
+            CardError::NotInitialized => Self::UserPinNotInitialized,
             CardError::Status { .. } | CardError::Malformed { .. } => Self::DeviceError,
             CardError::NotSupported => Self::FunctionNotSupported,
             CardError::PinIncorrect { .. } | CardError::KeyRefused => Self::PinIncorrect,

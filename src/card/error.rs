@@ -9,6 +9,9 @@ use crate::channel::pin_pad::EntryError;
 /// Why a card operation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CardError {
+    /// The application was never initialized, or its initialization broke off: there are no reference data yet.
+    #[error("the application is not initialized")]
+    NotInitialized,
     /// The exchange itself failed.
     #[error(transparent)]
     Channel(#[from] ChannelError),

@@ -20,7 +20,12 @@ const FIRST_WITHOUT_DATA: u8 = 0x0C;
 
 /// Selects the application whose AID begins with `name`; gives its control information.
 pub fn select(channel: &mut Channel<'_>, name: &[u8]) -> Result<SecretBytes, CardError> {
-    execute(channel, Command::new(0x00, INS_SELECT, BY_NAME, FIRST_WITH_FCI).data(name).le_max())
+    execute(channel, by_name(name))
+}
+
+/// The command of [`select`], for applications of which a warning says more than a refusal.
+pub fn by_name(name: &[u8]) -> Command {
+    Command::new(0x00, INS_SELECT, BY_NAME, FIRST_WITH_FCI).data(name).le_max()
 }
 
 /// Selects a file by its two-byte identifier; gives its control information.

@@ -60,7 +60,7 @@ pub(super) struct Capabilities {
 }
 
 /// The content of DO 6E.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct ApplicationData {
     pub(super) identifier: Identifier,
     pub(super) capabilities: Capabilities,
@@ -109,6 +109,16 @@ impl ApplicationData {
             };
         }
         Ok(Self { identifier, capabilities, passwords, keys })
+    }
+
+    /// Of a card that tells no more than this, or nothing.
+    pub(super) fn untold(identifier: Identifier) -> Self {
+        Self { identifier, ..Self::default() }
+    }
+
+    /// Whether there is no key, as far as the card tells.
+    pub(super) fn has_no_key(&self) -> bool {
+        self.keys.iter().all(|key| key.origin.map_or(!key.has_fingerprint, |origin| origin == Origin::None))
     }
 
     /// What is said of one key.

@@ -6,20 +6,20 @@ use crate::card::CardError;
 pub(super) const AID: &[u8] = &[0xD2, 0x76, 0x00, 0x01, 0x24, 0x01];
 
 /// Version of the specification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Version(pub(super) u8, pub(super) u8);
 
 impl Version {
     /// From here on there are three certificates, chosen by SELECT DATA.
     pub(super) const THREE_CERTIFICATES: Self = Self(3, 0);
-    /// From here on VERIFY with P1 = FF ends a verified state.
     /// The card tells which algorithms its keys can have.
     pub(super) const ALGORITHM_INFORMATION: Self = Self(3, 4);
+    /// From here on VERIFY with P1 = FF ends a verified state.
     pub(super) const LOG_OUT: Self = Self(3, 1);
 }
 
 /// A whole AID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Identifier {
     pub(super) bytes: [u8; 16],
     pub(super) version: Version,

@@ -22,19 +22,60 @@ const FACTORY_PW3: &[u8] = b"12345678";
 const NAME_MAX: usize = 39;
 
 /// Proves PW3, empties the application, and gives it that PW3 and a name. The user's PIN is the factory's, 123456.
+///
+/// An application in initialisation state holds nothing that PW3 could be proved for: it is activated, and what is given
+/// becomes its PW3. Until that is done it has the factory's, with which an initialization that broke off there is repeated.
 pub(super) fn initialize(
     card: &mut OpenPgp,
     channel: &mut Channel<'_>,
     officer: &Pin,
     label: &str,
 ) -> Result<(), CardError> {
-    card.verify(channel, Role::SecurityOfficer, officer)?;
+    if !password::may_be_officers(officer) {
+        return Err(CardError::PinLength);
+    }
+    card.look(channel)?;
+    if !card.activated {
+        activate(card, channel)?;
+        if card.data.has_no_key() {
+            return personalize(card, channel, officer, label);
+        }
+        // It was deactivated only, and has kept what it held.
+    }
+    prove(card, channel, officer)?;
+    // From here on SELECT alone knows in which state it is, should the exchange break off.
+    *card = OpenPgp::terminated(card.data.identifier);
     execute(channel, Command::new(0x00, INS_TERMINATE_DF, 0x00, 0x00))?;
+    activate(card, channel)?;
+    personalize(card, channel, officer, label)
+}
+
+/// PW3, unless both PW1 and PW3 are blocked: then nobody can use what is on the card, and nothing is left to be proved.
+fn prove(card: &mut OpenPgp, channel: &mut Channel<'_>, officer: &Pin) -> Result<(), CardError> {
+    match card.verify(channel, Role::SecurityOfficer, officer) {
+        Err(CardError::PinBlocked) if card.retries(channel, Role::User)? == Some(0) => Ok(()),
+        result => result,
+    }
+}
+
+/// ACTIVATE FILE. Cards of version 2.0 mistake it for TERMINATE DF at times (ZeitControl; gnupg-users, March 2013): these get
+/// both once more.
+fn activate(card: &mut OpenPgp, channel: &mut Channel<'_>) -> Result<(), CardError> {
     execute(channel, Command::new(0x00, INS_ACTIVATE_FILE, 0x00, 0x00))?;
-    card.select(channel)?;
-    card.data = ApplicationData::read(channel)?;
+    card.look(channel)?;
+    if !card.activated {
+        if let Err(error @ CardError::Channel(_)) = execute(channel, Command::new(0x00, INS_TERMINATE_DF, 0x00, 0x00)) {
+            return Err(error);
+        }
+        execute(channel, Command::new(0x00, INS_ACTIVATE_FILE, 0x00, 0x00))?;
+        card.look(channel)?;
+    }
+    card.judge_activated()
+}
+
+/// Gives PW3 and a name to a card that has just been activated, and therefore has no KDF data object.
+fn personalize(card: &mut OpenPgp, channel: &mut Channel<'_>, officer: &Pin, label: &str) -> Result<(), CardError> {
     card.aes = Known::default();
-    // Activated, the card has no KDF data object.
     if officer.expose() != FACTORY_PW3 {
         password::change(channel, None, Role::SecurityOfficer, &Pin::new(FACTORY_PW3), officer)?;
     }

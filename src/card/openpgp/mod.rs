@@ -21,6 +21,7 @@ mod identifier;
 mod initialization;
 mod kdf;
 mod key_reference;
+mod life_cycle;
 mod objects;
 mod operation;
 mod password;
@@ -28,9 +29,10 @@ mod private_key_template;
 mod public_key;
 mod store;
 
+use cardea_apdu::historical::HistoricalBytes;
 use cardea_apdu::{Atr, StatusWord};
 
-use super::command::{INS_VERIFY, data_object, security, selection, verification};
+use super::command::{INS_VERIFY, data_object, security, verification};
 use super::key::{KeyKind, PublicKey};
 use super::new_key::{NewKey, NewKind, PrivateValue, Storage, StoreAbilities};
 use super::new_object::{Change, NewCertificate};
@@ -38,7 +40,7 @@ use super::secret_key::{CipherMode, Direction, SecretKey};
 use super::x509;
 use super::{
     Abilities, CardApplication, CardError, CardObject, Certificate, DecipherScheme, Description, KeyReference, PinUse,
-    PrivateKey, Role, SignatureScheme,
+    PrivateKey, Readiness, Role, SignatureScheme,
 };
 use crate::channel::Channel;
 use crate::channel::pin_pad::PinCommand;
@@ -46,9 +48,10 @@ use crate::secret::{Pin, SecretBytes};
 use algorithm_information::AlgorithmInformation;
 use application_data::{ApplicationData, Origin};
 use certificate::Access;
-use identifier::{AID, Version};
+use identifier::{Identifier, Version};
 use kdf::Derivation;
 use key_reference::Key;
+use life_cycle::LifeCycle;
 
 /// DO 4F.
 const APPLICATION_IDENTIFIER: u16 = 0x4F;
@@ -61,6 +64,8 @@ const CHALLENGE_MAX: usize = 255;
 #[derive(Debug)]
 pub struct OpenPgp {
     data: ApplicationData,
+    /// The application is operational; otherwise C_InitToken activates it, and nothing else can be done.
+    activated: bool,
     /// `data` were read and not used for objects yet.
     fresh: bool,
     certificates: Access,
@@ -75,25 +80,74 @@ pub struct OpenPgp {
     information: Option<Option<AlgorithmInformation>>,
 }
 
-/// Whether the card has an OpenPGP application, at one or two commands.
-pub fn probe(channel: &mut Channel<'_>, _: &Atr) -> Result<Option<Box<dyn CardApplication>>, CardError> {
-    match selection::select(channel, AID) {
-        Ok(_) => {}
-        Err(error @ CardError::Channel(_)) => return Err(error),
-        Err(_) => return Ok(None),
-    }
-    match ApplicationData::read(channel) {
-        Ok(data) => Ok(Some(Box::new(OpenPgp::new(data)))),
-        Err(error @ CardError::Channel(_)) => Err(error),
-        Err(_) => Ok(None),
-    }
+/// Whether the card has an OpenPGP application, at one to three commands.
+pub fn probe(channel: &mut Channel<'_>, atr: &Atr) -> Result<Option<Box<dyn CardApplication>>, CardError> {
+    let status = atr.historical().as_ref().and_then(HistoricalBytes::life_cycle_status);
+    let found = life_cycle::look(channel, status == Some(life_cycle::INITIALISATION))?;
+    Ok(found.map(|found| -> Box<dyn CardApplication> {
+        Box::new(match found {
+            LifeCycle::Activated(data) => OpenPgp::new(*data),
+            LifeCycle::Terminated(identifier) => OpenPgp::terminated(identifier.unwrap_or_default()),
+        })
+    }))
 }
 
 impl OpenPgp {
     fn new(data: ApplicationData) -> Self {
         let certificates = Access::of(&data.identifier);
         let (verified, aes) = (Vec::new(), aes::Known::default());
-        Self { data, fresh: true, certificates, verified, derivation: None, takes_typed: false, aes, information: None }
+        Self {
+            data,
+            activated: true,
+            fresh: true,
+            certificates,
+            verified,
+            derivation: None,
+            takes_typed: false,
+            aes,
+            information: None,
+        }
+    }
+
+    /// In initialisation state, with zeros for an identifier that cannot be read.
+    fn terminated(identifier: Identifier) -> Self {
+        Self { activated: false, ..Self::new(ApplicationData::untold(identifier)) }
+    }
+
+    /// Selects the application and finds out in which state it is: another program, or an initialization that broke off,
+    /// may have changed that.
+    fn look(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
+        self.verified.clear();
+        match life_cycle::look(channel, !self.activated)?.ok_or(CardError::NotFound)? {
+            LifeCycle::Activated(data) if self.activated => self.data = *data,
+            LifeCycle::Activated(data) => *self = Self::new(*data),
+            LifeCycle::Terminated(told) => *self = Self::terminated(told.unwrap_or(self.data.identifier)),
+        }
+        Ok(())
+    }
+
+    /// Refuses what is for operational applications only; nothing is sent to others.
+    fn judge_activated(&self) -> Result<(), CardError> {
+        if self.activated { Ok(()) } else { Err(CardError::NotInitialized) }
+    }
+
+    /// Of an application in initialisation state, what there is to say.
+    fn describe_terminated(&self) -> Description {
+        let identifier = &self.data.identifier;
+        let Version(major, minor) = identifier.version;
+        let is_told = *identifier != Identifier::default();
+        let told = |text: String| if is_told { text } else { String::new() };
+        Description {
+            label: if is_told { format!("OpenPGP {:08X}", identifier.serial) } else { "OpenPGP card".to_owned() },
+            manufacturer: told(bounded(&identifier.manufacturer_name(), TEXT_MAX).to_owned()),
+            model: if is_told { format!("OpenPGP {major}.{minor}") } else { "OpenPGP".to_owned() },
+            serial: told(identifier.serial_text()),
+            hardware: (0, 0),
+            firmware: (major, minor),
+            user_pin: password::untold(),
+            so_pin: None,
+            random: false,
+        }
     }
 
     /// Reads the application related data unless they were read just now.
@@ -118,6 +172,7 @@ impl OpenPgp {
         reference: u8,
         pin: &Pin,
     ) -> Result<(), CardError> {
+        self.judge_activated()?;
         let result = password::verify(channel, derivation, reference, pin);
         // A lost answer may have been a yes.
         if matches!(result, Ok(()) | Err(CardError::Channel(_))) && !self.verified.contains(&reference) {
@@ -157,13 +212,21 @@ impl OpenPgp {
 impl CardApplication for OpenPgp {
     /// All access conditions end with it (OpenPGP card 7.2.1).
     fn select(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
-        selection::select(channel, AID)?;
+        if !self.activated {
+            return self.look(channel);
+        }
+        if !life_cycle::select(channel)? {
+            *self = Self::terminated(self.data.identifier);
+        }
         self.verified.clear();
         Ok(())
     }
 
     /// By the application identifier, which has the card's number in it.
     fn is_selected(&mut self, channel: &mut Channel<'_>) -> Result<bool, CardError> {
+        if !self.activated {
+            return Ok(false);
+        }
         match data_object::get_data_by_number(channel, APPLICATION_IDENTIFIER) {
             Ok(content) => Ok(*content == self.data.identifier.bytes),
             Err(error @ CardError::Channel(_)) => Err(error),
@@ -172,7 +235,17 @@ impl CardApplication for OpenPgp {
     }
 
     fn describe(&mut self, channel: &mut Channel<'_>) -> Result<Description, CardError> {
-        self.read_unless_fresh(channel)?;
+        if self.activated
+            && let Err(error) = self.read_unless_fresh(channel)
+        {
+            if !life_cycle::is_state(error) {
+                return Err(error);
+            }
+            self.look(channel)?;
+        }
+        if !self.activated {
+            return Ok(self.describe_terminated());
+        }
         let name = cardholder::name(channel)?;
         let Version(major, minor) = self.data.identifier.version;
         let ApplicationData { identifier, passwords, capabilities, .. } = &self.data;
@@ -190,7 +263,7 @@ impl CardApplication for OpenPgp {
     }
 
     fn objects(&mut self, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError> {
-        objects::read(self, channel)
+        if self.activated { objects::read(self, channel) } else { Ok(Vec::new()) }
     }
 
     fn hidden_objects(&mut self, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError> {
@@ -225,6 +298,9 @@ impl CardApplication for OpenPgp {
 
     /// From the PW status bytes: an empty VERIFY tells nothing while the password is verified.
     fn retries(&mut self, channel: &mut Channel<'_>, role: Role) -> Result<Option<u8>, CardError> {
+        if !self.activated {
+            return Ok(None);
+        }
         Ok(Some(password::Status::read(channel)?.tries(role)))
     }
 
@@ -235,6 +311,7 @@ impl CardApplication for OpenPgp {
         old: &Pin,
         new: &Pin,
     ) -> Result<(), CardError> {
+        self.judge_activated()?;
         let derivation = self.derivation(channel)?;
         password::change(channel, derivation.as_ref(), role, old, new)
     }
@@ -268,6 +345,7 @@ impl CardApplication for OpenPgp {
     }
 
     fn reset_by_code(&mut self, channel: &mut Channel<'_>, code: &Pin, new: &Pin) -> Result<(), CardError> {
+        self.judge_activated()?;
         let derivation = self.derivation(channel)?;
         let reset = password::reset_by_code(channel, derivation.as_ref(), code, new);
         reset.map_err(|error| password::counted(channel, |status| status.resetting_tries, error))
@@ -283,7 +361,7 @@ impl CardApplication for OpenPgp {
 
     /// PINs have no fixed length here, so that a pad cannot change them: part 10 has no place for the second one.
     fn pin_command(&self, purpose: PinUse<'_>) -> Result<PinCommand, CardError> {
-        if !self.takes_typed {
+        if !self.takes_typed || !self.activated {
             return Err(CardError::NotSupported);
         }
         let passwords = &self.data.passwords;
@@ -304,6 +382,9 @@ impl CardApplication for OpenPgp {
 
     /// VERIFY with P1 = FF from version 3.1 on. Earlier cards forget by selection at best, and nobody can be sure.
     fn log_out(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
+        if !self.activated {
+            return Ok(());
+        }
         if self.data.identifier.version < Version::LOG_OUT {
             self.select(channel)?;
             return Err(CardError::NotSupported);
@@ -367,7 +448,16 @@ impl CardApplication for OpenPgp {
     }
 
     fn store(&self) -> StoreAbilities {
-        self.store_abilities()
+        if self.activated {
+            self.store_abilities()
+        } else {
+            StoreAbilities { officer_writes: true, initializes: true, ..StoreAbilities::default() }
+        }
+    }
+
+    /// An application that is operational has the factory's PIN at least.
+    fn readiness(&self) -> Readiness {
+        Readiness { token: self.activated, user_pin: self.activated }
     }
 
     /// What any of the three keys would do, were it of this kind, where one of them can be.
@@ -382,7 +472,7 @@ impl CardApplication for OpenPgp {
 
     /// The purposes of PW1 that last; an empty VERIFY spends no try from version 3.0 on.
     fn is_verified(&mut self, channel: &mut Channel<'_>) -> Result<bool, CardError> {
-        if self.data.identifier.version < Version::THREE_CERTIFICATES {
+        if !self.activated || self.data.identifier.version < Version::THREE_CERTIFICATES {
             return Ok(false);
         }
         let lasting: &[u8] =
@@ -396,6 +486,7 @@ impl CardApplication for OpenPgp {
     }
 
     fn reserve(&mut self, channel: &mut Channel<'_>, new: &NewKey) -> Result<KeyReference, CardError> {
+        self.judge_activated()?;
         match new.kind {
             NewKind::Private(_) => self.place(channel, new).map(Key::reference),
             NewKind::Secret(_) => self.reserve_aes(new),

@@ -42,7 +42,7 @@ const PIN_BLOCK_DIGITS: usize = 12;
 const TYPED_MAX: usize = 15;
 
 /// PW status bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Status {
     /// PW1 (81) stays valid after a signature.
     pub(super) several_signatures: bool,
@@ -112,6 +112,16 @@ impl Status {
             max_retries: Some(USUAL_TRIES.max(self.tries(role))),
         }
     }
+}
+
+/// What the user's PIN of a card accepts that tells nothing of it.
+pub(super) fn untold() -> PinDescription {
+    PinDescription { min_length: PW1_MIN, max_length: DERIVED_MAX, retries: None, max_retries: None }
+}
+
+/// Whether PW3 of any card could be this.
+pub(super) fn may_be_officers(pin: &Pin) -> bool {
+    (PW3_MIN..=DERIVED_MAX).contains(&pin.len())
 }
 
 /// The password that a key is used with.

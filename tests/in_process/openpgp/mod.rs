@@ -5,6 +5,7 @@ mod algorithms;
 mod bench;
 mod curves;
 mod library;
+mod life_cycle;
 mod operations;
 mod passwords;
 mod pin_pad;
