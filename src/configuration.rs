@@ -26,6 +26,8 @@ pub struct Configuration {
     /// Keep the user's PIN for as long as the login lasts, and verify it again where another program's use of the card has
     /// ended the login on the card.
     pub restore_login: bool,
+    /// Keep other programs away from a card for as long as the application has a session with it.
+    pub exclusive: bool,
     /// What happens to a card when the application's last session with it is closed.
     pub eject: EjectPolicy,
     /// Names of drivers that are not to be asked, such as `OpenPGP`; case does not matter.
@@ -63,7 +65,7 @@ pub struct Key {
 }
 
 /// Every key there is. A file can say nothing else.
-pub const KEYS: [Key; 4] = [
+pub const KEYS: [Key; 5] = [
     Key {
         name: "keep_last_try",
         variable: "CARDEA_KEEP_LAST_TRY",
@@ -76,6 +78,13 @@ pub const KEYS: [Key; 4] = [
         variable: "CARDEA_RESTORE_LOGIN",
         default: "false",
         set: |configuration, value| value.try_into().map(|value| configuration.restore_login = value),
+        value: yes_or_no,
+    },
+    Key {
+        name: "exclusive",
+        variable: "CARDEA_EXCLUSIVE",
+        default: "false",
+        set: |configuration, value| value.try_into().map(|value| configuration.exclusive = value),
         value: yes_or_no,
     },
     Key {
@@ -269,12 +278,13 @@ mod tests {
     #[test]
     fn a_variable_says_what_a_file_would() {
         let mut configuration = Configuration::default();
-        for (key, text) in KEYS.iter().zip(["yes", "1", "leave", "PIV, OpenPGP,"]) {
+        for (key, text) in KEYS.iter().zip(["yes", "1", "true", "leave", "PIV, OpenPGP,"]) {
             (key.set)(&mut configuration, (key.value)(text)).unwrap();
         }
         let expected = Configuration {
             keep_last_try: true,
             restore_login: true,
+            exclusive: true,
             eject: EjectPolicy::Leave,
             disabled_applications: vec!["PIV".to_owned(), "OpenPGP".to_owned()],
         };
@@ -287,6 +297,7 @@ mod tests {
         let mut configuration = Configuration {
             keep_last_try: true,
             restore_login: true,
+            exclusive: true,
             eject: EjectPolicy::Leave,
             disabled_applications: vec!["PIV".to_owned()],
         };

@@ -11,9 +11,9 @@ use crate::handle::Handles;
 use crate::journal::Journal;
 use crate::log::{Level, Log};
 use crate::mechanism::plan::rejection_secret;
-use crate::pcsc::Context;
 use crate::pcsc::recorder::{Recorder, Sheet};
 use crate::pcsc::winscard::System;
+use crate::pcsc::{Context, ShareMode};
 use crate::profile::Profiles;
 use crate::registry::Registry;
 use crate::session::Session;
@@ -64,7 +64,8 @@ impl Library {
     ) -> Result<Self, Error> {
         let guard_key = GuardKey::random().map_err(|_| Error::GeneralError)?;
         let drivers = drivers.iter().filter(|driver| configuration.wants(driver.name)).collect();
-        let surroundings = Arc::new(Surroundings { context, log, drivers, profiles });
+        let share = if configuration.exclusive { ShareMode::Exclusive } else { ShareMode::Shared };
+        let surroundings = Arc::new(Surroundings { context, log, drivers, profiles, share });
         let common = Arc::new(Common {
             handles: Handles::new(),
             guard_key,
@@ -79,6 +80,11 @@ impl Library {
     /// The trace.
     pub fn log(&self) -> &Log {
         &self.surroundings.log
+    }
+
+    /// How cards are connected to while a session is open.
+    pub fn share(&self) -> ShareMode {
+        self.surroundings.share
     }
 
     /// C_Finalize: ends waits, closes all sessions, logs out, lets go of the cards.

@@ -140,10 +140,8 @@ pub trait Waiter: Send + Sync {
 /// A connection to one card (`SCARDHANDLE`).
 pub trait Connection: Send {
     /// Starts a transaction: no other connection reaches the card until it ends. A card that others reset
-    /// or that lost its power is reconnected first.
+    /// or that lost its power is reconnected first, as it was connected before.
     fn begin(&mut self) -> Result<Begun<'_>, LinkError>;
-    /// Reconnects after a reset, or to change the share mode.
-    fn reconnect(&mut self, share: ShareMode, disposition: Disposition) -> Result<(), LinkError>;
     /// ATR of the card as connected.
     fn atr(&self) -> Vec<u8>;
     /// Closes the connection.

@@ -119,10 +119,6 @@ impl Connection for RecordedConnection {
         Ok(Begun { transaction: Box::new(transaction), was_reset })
     }
 
-    fn reconnect(&mut self, share: ShareMode, disposition: Disposition) -> Result<(), LinkError> {
-        self.inner.reconnect(share, disposition)
-    }
-
     fn atr(&self) -> Vec<u8> {
         self.inner.atr()
     }

@@ -120,10 +120,6 @@ impl Connection for PlayedConnection {
         Ok(Begun { transaction: Box::new(PlayedTransaction(self.played()?)), was_reset: false })
     }
 
-    fn reconnect(&mut self, _share: ShareMode, _disposition: Disposition) -> Result<(), LinkError> {
-        Ok(())
-    }
-
     fn atr(&self) -> Vec<u8> {
         self.played().map(|played| played.recorded.atr.clone()).unwrap_or_default()
     }

@@ -148,7 +148,7 @@ impl Context for System {
         let context = establish()?;
         let protocols = if share == ShareMode::Direct { pcsc::Protocols::UNDEFINED } else { pcsc::Protocols::ANY };
         let card = context.connect(&name, share.into(), protocols).map_err(link_error)?;
-        Ok(Box::new(SystemConnection { speaks_t0: speaks_t0(&card), card: Some(card) }))
+        Ok(Box::new(SystemConnection { speaks_t0: speaks_t0(&card), card: Some(card), share }))
     }
 
     fn waiter(&self) -> Result<Box<dyn Waiter>, LinkError> {
@@ -184,6 +184,7 @@ impl From<Disposition> for pcsc::Disposition {
 /// `None` only while and after it disconnects: dropping a `pcsc::Card` would reset the card.
 struct SystemConnection {
     card: Option<pcsc::Card>,
+    share: ShareMode,
     /// The card speaks T=0; looked up whenever the protocol may have changed.
     speaks_t0: bool,
 }
@@ -203,7 +204,7 @@ impl SystemConnection {
 
 impl Connection for SystemConnection {
     fn begin(&mut self) -> Result<Begun<'_>, LinkError> {
-        let Self { card, speaks_t0: t0 } = self;
+        let Self { card, share, speaks_t0: t0 } = self;
         let mut card = card.as_mut().ok_or(LinkError::Unpowered)?;
         let mut was_reset = false;
         for _ in 0..BEGIN_ATTEMPTS {
@@ -215,7 +216,7 @@ impl Connection for SystemConnection {
                 Err((again, pcsc::Error::ResetCard | pcsc::Error::UnpoweredCard)) => {
                     card = again;
                     was_reset = true;
-                    card.reconnect(pcsc::ShareMode::Shared, pcsc::Protocols::ANY, pcsc::Disposition::LeaveCard)
+                    card.reconnect((*share).into(), pcsc::Protocols::ANY, pcsc::Disposition::LeaveCard)
                         .map_err(link_error)?;
                     *t0 = speaks_t0(card);
                 }
@@ -223,13 +224,6 @@ impl Connection for SystemConnection {
             }
         }
         Err(LinkError::Reset)
-    }
-
-    fn reconnect(&mut self, share: ShareMode, disposition: Disposition) -> Result<(), LinkError> {
-        let card = self.card.as_mut().ok_or(LinkError::Unpowered)?;
-        card.reconnect(share.into(), pcsc::Protocols::ANY, disposition.into()).map_err(link_error)?;
-        self.speaks_t0 = speaks_t0(card);
-        Ok(())
     }
 
     fn atr(&self) -> Vec<u8> {

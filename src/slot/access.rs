@@ -28,6 +28,8 @@ pub struct CardAccess<'a, 't> {
     offer: Option<Capabilities>,
     /// Established inside this transaction.
     certain: bool,
+    /// Where nobody else reaches the card: what is believed of the channels is true, until the card refuses something.
+    sure: Option<&'a mut bool>,
     /// The user's login, as far as we know.
     standing: Option<Standing>,
     /// The security officer is logged in.
@@ -58,6 +60,7 @@ impl<'a, 't> CardAccess<'a, 't> {
             index,
             offer,
             certain,
+            sure: None,
             standing: None,
             officer: false,
             selections: 0,
@@ -73,6 +76,11 @@ impl<'a, 't> CardAccess<'a, 't> {
     /// The security officer is logged in: that is a matter of the host, and each command of the officer's proves it anew.
     pub fn expect_officer(&mut self) {
         self.officer = true;
+    }
+
+    /// Nobody else reaches the card between our transactions: a certainty outlasts them, as long as `sure` says so.
+    pub fn rely_on(&mut self, sure: &'a mut bool) {
+        self.sure = Some(sure);
     }
 
     /// What became of the login that was expected.
@@ -154,17 +162,25 @@ impl<'a, 't> CardAccess<'a, 't> {
     /// Makes sure that the application is selected, by asking it or by selecting it.
     ///
     /// Necessary before every VERIFY: another program may have selected something else since our last
-    /// transaction, and its PIN must not lose a try.
+    /// transaction, and its PIN must not lose a try. Where no other program can, nothing is asked.
     pub fn make_certain(&mut self) -> Result<(), CardError> {
         self.take_channel()?;
         if self.certain {
             return Ok(());
         }
-        if !(self.channels.is_selected(self.index) && self.is_selected()?) {
+        let is_sure = self.sure.as_ref().is_some_and(|sure| **sure);
+        if !(self.channels.is_selected(self.index) && (is_sure || self.is_selected()?)) {
             self.select()?;
         }
         self.certain = true;
+        self.set_sure(true);
         Ok(())
+    }
+
+    fn set_sure(&mut self, now: bool) {
+        if let Some(sure) = &mut self.sure {
+            **sure = now;
+        }
     }
 
     /// Asks the application. On a channel of its own a refusal is an answer: that channel may be closed.
@@ -254,6 +270,7 @@ impl<'a, 't> CardAccess<'a, 't> {
     /// Whether a command could be lost on another application: makes certain, and says whether it had to select.
     pub fn selects_anew(&mut self) -> Result<bool, CardError> {
         let before = self.selections;
+        self.set_sure(false);
         self.make_certain()?;
         Ok(self.selections != before)
     }
@@ -264,7 +281,7 @@ impl<'a, 't> CardAccess<'a, 't> {
         work: impl FnOnce(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>,
     ) -> Result<R, CardError> {
         let result = self.make_certain().and_then(|()| work(self.application, &mut self.channel));
-        self.note_reset(&result);
+        self.note_failure(&result);
         result
     }
 
@@ -275,7 +292,7 @@ impl<'a, 't> CardAccess<'a, 't> {
         work: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<R, CardError>,
     ) -> Result<R, CardError> {
         let result = self.with_belief(work);
-        self.note_reset(&result);
+        self.note_failure(&result);
         result
     }
 
@@ -305,8 +322,12 @@ impl<'a, 't> CardAccess<'a, 't> {
         standing.is_some_and(|standing| standing.restores(self.application, &mut self.channel))
     }
 
-    /// A reset in the middle of a transaction leaves nothing selected and nothing verified.
-    fn note_reset<R>(&mut self, result: &Result<R, CardError>) {
+    /// After a refusal the card is asked again which application is selected. A reset in the middle of a transaction
+    /// leaves nothing selected and nothing verified.
+    fn note_failure<R>(&mut self, result: &Result<R, CardError>) {
+        if result.is_err() {
+            self.set_sure(false);
+        }
         if let Err(CardError::Channel(ChannelError::Link(LinkError::Reset | LinkError::Unpowered))) = result {
             self.channels.forget();
             self.channel.switch_to(BASIC);

@@ -334,6 +334,10 @@ impl Slot {
         let mut hold = Some(self.reader.hold());
         let opened = self.present().and_then(|generation| {
             self.described(generation)?;
+            if self.common.configuration.exclusive {
+                // From now on the card is the application's, or the session does not open.
+                self.with_card(generation, |_| Ok(()))?;
+            }
             let now = self.epoch();
             self.with_state(generation, |state| {
                 if !read_write && state.role(now) == Some(Role::SecurityOfficer) {

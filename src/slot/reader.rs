@@ -1,8 +1,9 @@
 //! A reader and the card in it: the card lock, the connection, and which application is selected.
 
+mod parting;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use cardea_apdu::Atr;
 use cardea_apdu::historical::Capabilities;
@@ -14,7 +15,7 @@ use crate::channel::pin_pad::Pad;
 use crate::channel::{Channel, ChannelError, logical};
 use crate::configuration::EjectPolicy;
 use crate::error::Error;
-use crate::log::{Level, Log};
+use crate::log::Log;
 use crate::pcsc::part10::{self, Properties};
 use crate::pcsc::{Begun, Connection, Context, Disposition, LinkError, ReaderState, ShareMode, Transaction};
 use crate::profile::{Profiles, ReaderProfile, UsbId};
@@ -24,9 +25,6 @@ use super::access::CardAccess;
 use super::channels::Channels;
 use super::eject::Departure;
 use super::security::SecurityEpoch;
-
-/// How long a reader may take to put a card out.
-const EJECTION_TIME: Duration = Duration::from_secs(3);
 
 /// What every reader of a Library shares.
 pub struct Surroundings {
@@ -38,6 +36,8 @@ pub struct Surroundings {
     pub drivers: Vec<&'static Driver>,
     /// What is known of readers.
     pub profiles: Profiles,
+    /// How cards are connected to while a session is open.
+    pub share: ShareMode,
 }
 
 /// One reader by its PC/SC name, for the life of the Library.
@@ -81,11 +81,26 @@ impl Presence {
 /// The card of one insertion.
 struct Binding {
     /// Only while somebody of ours uses the card: a connection keeps others from having it for themselves.
-    connection: Option<Box<dyn Connection>>,
+    link: Option<Link>,
     generation: u64,
     /// What the first transaction finds out.
     card: Option<Card>,
     channels: Channels,
+}
+
+/// A connection to the card, and who else has one.
+struct Link {
+    connection: Box<dyn Connection>,
+    share: ShareMode,
+    /// Of an exclusive one: what is believed to be selected is.
+    sure: bool,
+}
+
+impl Link {
+    /// Nobody else reaches the card.
+    fn is_exclusive(&self) -> bool {
+        self.share == ShareMode::Exclusive
+    }
 }
 
 /// What a card carries, and how its reader treats it.
@@ -256,6 +271,11 @@ impl Reader {
         })
     }
 
+    /// Whether the application has the card for itself.
+    pub fn is_alone(&self) -> bool {
+        self.card.lock().as_ref().and_then(|binding| binding.link.as_ref()).is_some_and(Link::is_exclusive)
+    }
+
     /// The profile that applies by what PC/SC says of the reader, with or without a card in it.
     pub fn profile(&self, properties: &Properties) -> Option<&ReaderProfile> {
         self.surroundings.profiles.find(usb_id(properties), &self.name)
@@ -307,101 +327,6 @@ impl Reader {
         }
     }
 
-    /// Gives back `hold`, the last of application number `index` unless `is_used` by then, whose channel is closed.
-    /// Lets go of the card when nobody of ours uses it any more (see [`super::eject`]). `reset_owed` says that a
-    /// verified PIN is still on it.
-    pub fn leave(
-        &self,
-        hold: Arc<()>,
-        (index, is_used): (usize, impl FnOnce() -> bool),
-        policy: EjectPolicy,
-        reset_owed: bool,
-    ) {
-        let mut card = self.card.lock();
-        self.reset_owed.fetch_or(reset_owed, Ordering::AcqRel);
-        // Given back under the card lock: who else has the card meanwhile must not take it for abandoned.
-        drop(hold);
-        let Some(binding) = card.as_mut() else { return };
-        if self.is_held() {
-            if !is_used() {
-                self.close_channels(binding, Some(index));
-            }
-            return;
-        }
-        self.part(binding, policy);
-    }
-
-    /// What happens to the card at the hands of a call that is its last user, without a session or after the last was
-    /// closed: it leaves nothing that is ours to protect.
-    pub fn policy_of_a_straggler(&self) -> EjectPolicy {
-        if self.touched.load(Ordering::Acquire) { EjectPolicy::Unpower } else { EjectPolicy::Leave }
-    }
-
-    /// Lets go of a card that nobody of ours uses any more.
-    fn part(&self, binding: &mut Binding, policy: EjectPolicy) {
-        self.close_channels(binding, None);
-        let stray = binding.channels.has_stray();
-        let Some(connection) = binding.connection.take() else { return };
-        let reset_owed = self.reset_owed.swap(false, Ordering::AcqRel) || stray;
-        let touched = self.touched.swap(false, Ordering::AcqRel);
-        let departure = binding.card.as_ref().map_or_else(|| Departure::of(None), |card| card.departure);
-        let ejects = departure.ejects && !self.keeps_cards.load(Ordering::Acquire);
-        let wish = Departure { ejects, ..departure }.wish(policy, touched, reset_owed);
-        self.disconnect(connection, Disposition::Leave);
-        if wish == Disposition::Leave {
-            return;
-        }
-        // An exclusive connection is made only when no other exists, and keeps others out. A reconnection would do the
-        // same at once, but libpcsclite waits with it for as long as others have the card.
-        let Ok(alone) = self.surroundings.context.connect(&self.name, ShareMode::Exclusive) else { return };
-        self.disconnect(alone, wish);
-        if wish == Disposition::Eject {
-            self.check_ejection();
-        }
-    }
-
-    /// pcsc-lite reports success for ejections that its driver cannot carry out: where the card is still there,
-    /// it is unpowered, and the reader not asked again.
-    fn check_ejection(&self) {
-        let surroundings = &*self.surroundings;
-        let settled = surroundings.context.settled(&self.name, EJECTION_TIME);
-        if settled.is_ok_and(|state| !state.card_present) {
-            return;
-        }
-        self.keeps_cards.store(true, Ordering::Release);
-        surroundings
-            .log
-            .line(Level::Calls, format_args!("[{}] the reader did not eject the card; it is unpowered", self.name));
-        if let Ok(connection) = surroundings.context.connect(&self.name, ShareMode::Exclusive) {
-            self.disconnect(connection, Disposition::Unpower);
-        }
-    }
-
-    /// Closes the channel of one application, or of all. One that the card does not close is left to the next reset.
-    fn close_channels(&self, binding: &mut Binding, index: Option<usize>) {
-        let Binding { connection, card, channels, .. } = binding;
-        let numbers = match index {
-            Some(index) => channels.give_up(index).into_iter().collect(),
-            None => channels.give_up_all(),
-        };
-        let (false, Some(connection), Some(card)) = (numbers.is_empty(), connection, card) else { return };
-        // A card that is not reached any more has no channels.
-        let Ok(Begun { mut transaction, was_reset }) = connection.begin() else { return };
-        if was_reset {
-            channels.forget();
-            self.security.was_reset();
-        } else {
-            let log = &self.surroundings.log;
-            let mut channel = Channel::basic(&mut *transaction, &mut card.limits, log, &self.name);
-            for number in numbers {
-                if !logical::close(&mut channel, number).is_ok_and(|closed| closed) {
-                    channels.left_stray();
-                }
-            }
-        }
-        let _ = transaction.end(Disposition::Leave);
-    }
-
     fn disconnect(&self, connection: Box<dyn Connection>, disposition: Disposition) {
         self.security.lost();
         // An error means that the card or the service is gone, and the connection with it.
@@ -413,8 +338,8 @@ impl Reader {
     fn drop_binding(&self, card: &mut Option<Binding>, disposition: Disposition) {
         self.touched.store(false, Ordering::Release);
         self.reset_owed.store(false, Ordering::Release);
-        if let Some(connection) = card.take().and_then(|binding| binding.connection) {
-            self.disconnect(connection, disposition);
+        if let Some(link) = card.take().and_then(|binding| binding.link) {
+            self.disconnect(link.connection, disposition);
         }
     }
 
@@ -423,13 +348,25 @@ impl Reader {
         if card.as_ref().is_some_and(|binding| binding.generation != generation) {
             self.drop_binding(card, Disposition::Leave);
         }
-        if card.as_ref().is_none_or(|binding| binding.connection.is_none()) {
+        let share = if self.is_held() { self.surroundings.share } else { ShareMode::Shared };
+        if let Some(binding) = card
+            && share == ShareMode::Exclusive
+            && binding.link.as_ref().is_some_and(|link| !link.is_exclusive())
+        {
+            // Made for a look at the card, during which the first session came.
+            self.part(binding, EjectPolicy::Leave);
+        }
+        if card.as_ref().is_none_or(|binding| binding.link.is_none()) {
+            let connection = self.surroundings.context.connect(&self.name, share).map_err(connect_error)?;
+            let link = Some(Link { connection, share, sure: true });
             match card {
                 Some(binding) => {
-                    binding.connection =
-                        Some(self.surroundings.context.connect(&self.name, ShareMode::Shared).map_err(connect_error)?)
+                    binding.link = link;
+                    if share == ShareMode::Exclusive {
+                        binding.channels.found_on_basic(None);
+                    }
                 }
-                None => *card = Some(self.connect(generation)?),
+                None => *card = Some(Binding { link, generation, card: None, channels: Channels::default() }),
             }
             // The card may have been exchanged since the caller looked. Once connected, an exchange is reported
             // by the connection.
@@ -439,11 +376,6 @@ impl Reader {
             }
         }
         card.as_mut().ok_or(Error::GeneralError)
-    }
-
-    fn connect(&self, generation: u64) -> Result<Binding, Error> {
-        let connection = self.surroundings.context.connect(&self.name, ShareMode::Shared).map_err(connect_error)?;
-        Ok(Binding { connection: Some(connection), generation, card: None, channels: Channels::default() })
     }
 
     /// Learns what reader and card can do, and shows the card to the drivers.
@@ -505,8 +437,9 @@ impl Reader {
         index: usize,
         work: impl FnOnce(&mut CardAccess<'_, '_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let Binding { connection, card, channels, generation } = binding;
-        let connection = connection.as_mut().ok_or(Error::GeneralError)?;
+        let Binding { link, card, channels, generation } = binding;
+        let Link { connection, share, sure } = link.as_mut().ok_or(Error::GeneralError)?;
+        let alone = *share == ShareMode::Exclusive;
         let atr = if card.is_none() { connection.atr() } else { Vec::new() };
         let Begun { mut transaction, was_reset } = connection.begin()?;
         self.uses.fetch_add(1, Ordering::AcqRel);
@@ -520,6 +453,9 @@ impl Reader {
             None => {
                 let (identified, fresh) = self.identify(&mut *transaction, &atr, channels)?;
                 certain = fresh && channels.is_selected(index);
+                if alone && !fresh {
+                    channels.found_on_basic(None);
+                }
                 self.note_applications(*generation, identified.applications.iter().map(|found| found.driver).collect());
                 card.insert(identified)
             }
@@ -531,6 +467,9 @@ impl Reader {
         let offer = wanted.then_some(card.capabilities);
         let mut access = CardAccess::new(found, channel, &self.security, (channels, index), offer, certain);
         access.set_pad(card.pad);
+        if alone {
+            access.rely_on(sure);
+        }
         let result = work(&mut access);
         // The result stands whatever the end says: a reset or removal is met by the next transaction.
         let _ = transaction.end(Disposition::Leave);

@@ -1,7 +1,7 @@
 //! How many commands reach the card, step by step: golden files, hard limits, and OpenSC's beside them.
 //!
 //! Whatever is a VERIFY (login, logout, the PIN of 9C) has one command more than it is: the question which application is
-//! selected. The first logout of a card has another, because cards exist that overlook what it says.
+//! selected, unless the card is had exclusively. The first logout of a card has another, because cards exist that overlook what it says.
 
 mod speed;
 pub mod steps;
@@ -20,7 +20,11 @@ pub const OPENSC: &str = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so";
 
 /// Runs the steps with the module at `path` in a process of its own.
 fn measure<F: Fn()>(case: F, station: &Station, path: &Path) -> Vec<Step> {
-    let run = child::spawn(case, station, &[(MODULE, path.to_str().unwrap())]).succeeded();
+    measure_with(case, station, &[(MODULE, path.to_str().unwrap())])
+}
+
+fn measure_with<F: Fn()>(case: F, station: &Station, environment: &[(&str, &str)]) -> Vec<Step> {
+    let run = child::spawn(case, station, environment).succeeded();
     run.text.lines().filter_map(Step::parse).collect()
 }
 
@@ -61,6 +65,32 @@ fn stays_within<F: Fn() + Copy>(case: F, card: Card, limits: &[(&str, usize)]) {
     assert!(free.is_empty(), "steps that cost commands and have no limit: {free:?}");
     let text: String = ours.iter().map(|step| format!("{}: {}\n", step.name, step.list())).collect();
     assert_golden(&format!("budgets-{}.txt", card.name()), &text);
+}
+
+/// Measures ours on a card that it has for itself: a PIN is VERIFY and nothing else.
+fn needs_no_question<F: Fn() + Copy>(case: F, card: Card, (login, signature): (usize, &str)) {
+    if child::is_child() {
+        return steps::run(card);
+    }
+    let environment = [(MODULE, module::path().to_str().unwrap()), ("CARDEA_EXCLUSIVE", "1")];
+    let steps = measure_with(case, &Station::new(card), &environment);
+    for (name, most) in [("login", login), ("login again", login), (signature, 2)] {
+        let step = steps.iter().find(|step| step.name == name).unwrap();
+        assert_eq!(step.error, None, "{name}");
+        assert!(step.commands.len() <= most, "{name} on the card {}: {}", card.name(), step.list());
+    }
+}
+
+#[test]
+fn an_exclusive_piv_card_gets_verify_and_the_operation() {
+    let limits = (2, "9C P-256 signature with its PIN");
+    needs_no_question(an_exclusive_piv_card_gets_verify_and_the_operation, Card::Standard, limits);
+}
+
+#[test]
+fn an_exclusive_openpgp_card_gets_verify_and_the_operation() {
+    let limits = (4, "01 P-256 signature with its PIN");
+    needs_no_question(an_exclusive_openpgp_card_gets_verify_and_the_operation, Card::OpenPgp, limits);
 }
 
 #[test]

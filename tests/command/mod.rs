@@ -4,6 +4,7 @@ mod certificates;
 pub mod desk;
 mod doctor;
 mod events;
+mod exclusive;
 mod key_files;
 mod keys;
 mod listing;

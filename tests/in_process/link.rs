@@ -23,6 +23,8 @@ pub struct LocalReader {
     events: AtomicU32,
     resets: AtomicU32,
     connections: AtomicU32,
+    /// The one connection is exclusive.
+    exclusive: AtomicBool,
     /// Held by whoever has a transaction: nobody else's command comes in between.
     transaction: Mutex<()>,
     /// At which transmission from now the link fails, and how.
@@ -46,6 +48,7 @@ impl LocalReader {
             events,
             resets,
             connections,
+            exclusive: AtomicBool::new(false),
             transaction,
             trouble,
             at_end,
@@ -142,6 +145,11 @@ impl LocalReader {
         Another(Arc::clone(self))
     }
 
+    /// Whether another program would get a connection.
+    pub fn is_open_to_others(&self) -> bool {
+        !self.exclusive.load(Ordering::SeqCst)
+    }
+
     /// Connections that are open.
     pub fn connections(&self) -> u32 {
         self.connections.load(Ordering::SeqCst)
@@ -197,7 +205,7 @@ impl Context for Desk {
         if !reader.observe() {
             return Err(LinkError::NoCard);
         }
-        if share == ShareMode::Exclusive && reader.connections() > 0 {
+        if !reader.is_open_to_others() || (share == ShareMode::Exclusive && reader.connections() > 0) {
             return Err(LinkError::Sharing);
         }
         // A card that has power keeps it: the state that others gave it stays.
@@ -207,6 +215,7 @@ impl Context for Desk {
         };
         let atr = atr.map_err(link_error)?;
         reader.connections.fetch_add(1, Ordering::SeqCst);
+        reader.exclusive.store(share == ShareMode::Exclusive, Ordering::SeqCst);
         let (events, resets) = (reader.events.load(Ordering::SeqCst), reader.resets.load(Ordering::SeqCst));
         Ok(Box::new(LocalConnection { reader, atr, events, resets }))
     }
@@ -248,13 +257,6 @@ impl Connection for LocalConnection {
         Ok(Begun { transaction: Box::new(LocalTransaction { reader: &self.reader, _alone: alone }), was_reset })
     }
 
-    fn reconnect(&mut self, share: ShareMode, disposition: Disposition) -> Result<(), LinkError> {
-        if share == ShareMode::Exclusive && self.reader.connections() > 1 {
-            return Err(LinkError::Sharing);
-        }
-        dispose(&self.reader, disposition)
-    }
-
     fn atr(&self) -> Vec<u8> {
         self.atr.clone()
     }
@@ -266,6 +268,7 @@ impl Connection for LocalConnection {
 
 impl Drop for LocalConnection {
     fn drop(&mut self) {
+        self.reader.exclusive.store(false, Ordering::SeqCst);
         self.reader.connections.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -17,6 +17,7 @@ use cardea_pkcs11::error::Error;
 use cardea_pkcs11::library::Library;
 use cardea_pkcs11::log::Log;
 use cardea_pkcs11::mechanism::Mechanism;
+use cardea_pkcs11::pcsc::ShareMode;
 use cardea_pkcs11::profile::Profiles;
 use cardea_pkcs11::session::Session;
 use cardea_pkcs11::slot::reader::{Reader, Surroundings};
@@ -363,6 +364,7 @@ fn each_application_of_a_card_has_its_channel_and_keeps_it_until_its_own_last_se
             log: Log::default(),
             drivers: TWICE.iter().collect(),
             profiles: Profiles::default(),
+            share: ShareMode::Shared,
         }),
     );
     let (_, generation) = reader.look();

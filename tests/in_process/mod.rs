@@ -14,6 +14,7 @@ mod closing_scale;
 mod context_login;
 mod ejection;
 mod endless_cards;
+mod exclusive;
 mod faults;
 mod host_objects;
 mod lengths;

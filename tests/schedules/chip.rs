@@ -166,10 +166,6 @@ impl Connection for Connected {
         Ok(Begun { transaction: Box::new(Exchange(self)), was_reset })
     }
 
-    fn reconnect(&mut self, _: ShareMode, disposition: Disposition) -> Result<(), LinkError> {
-        self.dispose(disposition)
-    }
-
     fn atr(&self) -> Vec<u8> {
         ATR.to_vec()
     }

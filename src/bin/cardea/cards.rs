@@ -17,7 +17,7 @@ use cardea_pkcs11::profile::Profiles;
 use cardea_pkcs11::slot::Slot;
 
 use crate::arguments::Arguments;
-use crate::failure::{Exit, Failure, held, no_service};
+use crate::failure::{Exit, Failure, held, in_use, no_service};
 
 /// All readers and cards there are.
 pub(crate) struct Cards {
@@ -69,7 +69,9 @@ impl Cards {
     pub(crate) fn explain(&self, slot: &Slot, error: Error) -> Failure {
         let name = slot.reader().name();
         let link = match error {
-            Error::DeviceError | Error::TokenNotRecognized | Error::DeviceRemoved => self.cause(name),
+            Error::DeviceError | Error::TokenNotRecognized | Error::DeviceRemoved if !slot.reader().is_alone() => {
+                self.cause(name)
+            }
             _ => None,
         };
         link.unwrap_or_else(|| Failure::from(error)).of(name)
@@ -79,12 +81,14 @@ impl Cards {
         if self.system.state(reader).is_ok_and(|state| state.exclusive) {
             return Some(held());
         }
-        match self.system.connect(reader, ShareMode::Shared) {
+        let share = self.library.share();
+        match self.system.connect(reader, share) {
             Ok(connection) => {
                 // Only whether it can be had was the question.
                 let _ = connection.disconnect(cardea_pkcs11::pcsc::Disposition::Leave);
                 None
             }
+            Err(LinkError::Sharing) if share == ShareMode::Exclusive => Some(in_use()),
             Err(error) => Some(error.into()),
         }
     }

@@ -184,6 +184,12 @@ pub(crate) fn held() -> Failure {
         .advise("end that program, or wait until it is done; `cardea doctor` looks for it")
 }
 
+/// Others use a card that the configuration wants for one program.
+pub(crate) fn in_use() -> Failure {
+    Failure::new(Exit::Held, "another program uses the card, which is to be had exclusively (`exclusive`)")
+        .advise("end that program, or set `exclusive` to false; `cardea doctor` looks for it")
+}
+
 /// The PIN is blocked.
 fn blocked() -> Failure {
     Failure::new(Exit::PinBlocked, "the PIN is blocked")
