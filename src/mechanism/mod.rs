@@ -5,8 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+mod derivation;
 pub mod digest;
 pub mod ec;
+mod parameters;
 pub mod plan;
 pub mod random;
 pub mod rsa;
@@ -15,7 +17,9 @@ pub mod table;
 
 use crate::card::key::KeyKind;
 use crate::error::Error;
-use crate::secret::SecretBytes;
+
+pub use derivation::{Derivation, HkdfParameters, InputPart, Iteration, KeyBasedParameters, NumberFormat, Salt};
+pub use parameters::{ParameterKind, Parameters};
 
 /// Results here carry Cryptoki's errors.
 pub type Result<T> = core::result::Result<T, Error>;
@@ -160,137 +164,6 @@ pub enum Des3Mode {
     },
 }
 
-/// How C_DeriveKey makes one secret of another on the host.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Derivation {
-    /// CKM_CONCATENATE_BASE_AND_KEY, with the other key's handle.
-    WithKey(u64),
-    /// CKM_CONCATENATE_BASE_AND_DATA.
-    WithData(SecretBytes),
-    /// CKM_CONCATENATE_DATA_AND_BASE.
-    AfterData(SecretBytes),
-    /// CKM_XOR_BASE_AND_DATA.
-    Xor(SecretBytes),
-    /// CKM_EXTRACT_KEY_FROM_KEY.
-    Extract {
-        /// The first bit, counted from the one of most weight.
-        bit: usize,
-    },
-    /// CKM_SHAn_KEY_DERIVATION.
-    Digest(Hash),
-    /// CKM_HKDF_DERIVE and CKM_HKDF_DATA.
-    Hkdf {
-        /// What is extracted and expanded.
-        parameters: HkdfParameters,
-        /// The result is a data object.
-        data: bool,
-    },
-    /// CKM_SP800_108_COUNTER_KDF and its kin.
-    KeyBased(Box<KeyBasedParameters>),
-    /// CKM_AES_ECB_ENCRYPT_DATA, CKM_DES3_CBC_ENCRYPT_DATA and their kin.
-    Encrypt {
-        /// The base key's cipher.
-        cipher: Box<Mechanism>,
-        /// What is encrypted: whole blocks.
-        data: SecretBytes,
-    },
-}
-
-impl core::fmt::Debug for Derivation {
-    /// Data may be secret.
-    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::WithKey(_) => formatter.write_str("WithKey"),
-            Self::WithData(_) => formatter.write_str("WithData"),
-            Self::AfterData(_) => formatter.write_str("AfterData"),
-            Self::Xor(_) => formatter.write_str("Xor"),
-            Self::Extract { bit } => write!(formatter, "Extract({bit})"),
-            Self::Digest(hash) => write!(formatter, "Digest({hash:?})"),
-            Self::Hkdf { parameters, data } => write!(formatter, "Hkdf({:?}, {data})", parameters.hash),
-            Self::KeyBased(parameters) => write!(formatter, "KeyBased({:?})", parameters.function),
-            Self::Encrypt { cipher, .. } => write!(formatter, "Encrypt({cipher:?})"),
-        }
-    }
-}
-
-/// HKDF parameters (`CK_HKDF_PARAMS`), copied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HkdfParameters {
-    /// The base key is input keying material, of which a key is extracted.
-    pub extract: bool,
-    /// The key, extracted or the base key itself, is expanded.
-    pub expand: bool,
-    /// The hash under HMAC.
-    pub hash: Hash,
-    /// For the extraction.
-    pub salt: Salt,
-    /// For the expansion.
-    pub info: Vec<u8>,
-}
-
-/// The salt of an extraction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Salt {
-    /// As many zeros as the hash has bytes.
-    Zeros,
-    /// These bytes.
-    Data(Vec<u8>),
-    /// The value of the key with this handle.
-    Key(u64),
-}
-
-/// Parameters of a key-based key derivation (`CK_SP800_108_KDF_PARAMS`, `CK_SP800_108_FEEDBACK_KDF_PARAMS`), copied.
-#[derive(Clone, PartialEq, Eq)]
-pub struct KeyBasedParameters {
-    /// The mode.
-    pub iteration: Iteration,
-    /// The pseudo-random function.
-    pub function: MacFunction,
-    /// What it is computed of, in order.
-    pub input: Vec<InputPart>,
-}
-
-/// Mode of a key-based key derivation (SP 800-108 4).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Iteration {
-    /// Each round has a counter.
-    Counter,
-    /// Each round has the result of the one before.
-    Feedback {
-        /// What the first round has instead.
-        iv: Vec<u8>,
-    },
-    /// Each round has the result of a first function, which is fed back.
-    DoublePipeline,
-}
-
-/// A part of the input of a key-based key derivation (`CK_PRF_DATA_PARAM`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InputPart {
-    /// What makes the rounds differ: a counter of this form, or what the mode feeds back.
-    Iteration(Option<NumberFormat>),
-    /// A counter beside what is fed back.
-    Counter(NumberFormat),
-    /// Bits of the keys.
-    Length {
-        /// Counted in whole results of the function, instead of as many as the keys have.
-        segments: bool,
-        /// How the number is written.
-        format: NumberFormat,
-    },
-    /// Label, separator, context.
-    Bytes(SecretBytes),
-}
-
-/// How a number is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NumberFormat {
-    /// Least significant byte first.
-    pub little_endian: bool,
-    /// Its width.
-    pub bits: u64,
-}
-
 /// A function that makes message authentication codes with a secret key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MacFunction {
@@ -383,146 +256,4 @@ impl PairType {
             KeyKind::X25519 => Self::Montgomery,
         }
     }
-}
-
-/// A mechanism's parameter as copied from the caller, not judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parameters {
-    /// Null pointer and length 0.
-    None,
-    /// `CK_RSA_PKCS_PSS_PARAMS`.
-    Pss {
-        /// `hashAlg`, a CKM_ number.
-        hash: u64,
-        /// `mgf`, a CKG_ number.
-        mgf: u64,
-        /// `sLen` in bytes.
-        salt_length: u64,
-    },
-    /// `CK_RSA_PKCS_OAEP_PARAMS`.
-    Oaep {
-        /// `hashAlg`, a CKM_ number.
-        hash: u64,
-        /// `mgf`, a CKG_ number.
-        mgf: u64,
-        /// `source`, a CKZ_ number.
-        source: u64,
-        /// `pSourceData`.
-        label: Vec<u8>,
-    },
-    /// `CK_RSA_AES_KEY_WRAP_PARAMS`.
-    RsaAesWrap {
-        /// `ulAESKeyBits`.
-        bits: u64,
-        /// `pOAEPParams`, which are [`Parameters::Oaep`].
-        oaep: Box<Parameters>,
-    },
-    /// `CK_EDDSA_PARAMS`.
-    Eddsa {
-        /// `phFlag`.
-        prehash: bool,
-        /// `pContextData`.
-        context: Vec<u8>,
-    },
-    /// `CK_ECDH1_DERIVE_PARAMS`.
-    Ecdh1 {
-        /// `kdf`, a CKD_ number.
-        kdf: u64,
-        /// `pSharedData`.
-        shared_data: Vec<u8>,
-        /// `pPublicData`.
-        public_data: Vec<u8>,
-    },
-    /// `CK_GCM_PARAMS`. `ulIvBits` says nothing that `ulIvLen` does not.
-    Gcm {
-        /// `pIv`.
-        iv: Vec<u8>,
-        /// `pAAD`.
-        associated: Vec<u8>,
-        /// `ulTagBits`.
-        tag_bits: u64,
-    },
-    /// `CK_AES_CTR_PARAMS`.
-    Ctr {
-        /// `ulCounterBits`.
-        bits: u64,
-        /// `cb`.
-        block: [u8; 16],
-    },
-    /// `CK_MAC_GENERAL_PARAMS`.
-    Length(u64),
-    /// `CK_EXTRACT_PARAMS` or `CK_OBJECT_HANDLE`.
-    Number(u64),
-    /// `CK_KEY_DERIVATION_STRING_DATA`, `CK_AES_CBC_ENCRYPT_DATA_PARAMS` and `CK_DES_CBC_ENCRYPT_DATA_PARAMS`.
-    Data {
-        /// `iv`; empty where the structure has none.
-        vector: Vec<u8>,
-        /// `pData`.
-        data: SecretBytes,
-    },
-    /// `CK_HKDF_PARAMS`.
-    Hkdf {
-        /// `bExtract`.
-        extract: bool,
-        /// `bExpand`.
-        expand: bool,
-        /// `prfHashMechanism`, a CKM_ number.
-        hash: u64,
-        /// `ulSaltType` with `pSalt` and `hSaltKey`.
-        salt: Salt,
-        /// `pInfo`.
-        info: Vec<u8>,
-    },
-    /// `CK_SP800_108_KDF_PARAMS` and `CK_SP800_108_FEEDBACK_KDF_PARAMS`, but for the keys that are derived besides.
-    KeyBased {
-        /// `prfType`, a CKM_ number.
-        function: u64,
-        /// `pDataParams`.
-        input: Vec<InputPart>,
-        /// `pIV`; empty where the structure has none.
-        iv: Vec<u8>,
-    },
-    /// Bytes where no structure is expected.
-    Bytes(Vec<u8>),
-}
-
-/// Which parameter a mechanism takes, for reading it from the caller's memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ParameterKind {
-    /// None at all.
-    None,
-    /// `CK_RSA_PKCS_PSS_PARAMS`.
-    Pss,
-    /// `CK_RSA_PKCS_OAEP_PARAMS`.
-    Oaep,
-    /// `CK_RSA_AES_KEY_WRAP_PARAMS`.
-    RsaAesWrap,
-    /// `CK_EDDSA_PARAMS` or none.
-    OptionalEddsa,
-    /// `CK_ECDH1_DERIVE_PARAMS`.
-    Ecdh1,
-    /// `CK_GCM_PARAMS`.
-    Gcm,
-    /// `CK_AES_CTR_PARAMS`.
-    Ctr,
-    /// `CK_MAC_GENERAL_PARAMS`.
-    Length,
-    /// `CK_EXTRACT_PARAMS` or `CK_OBJECT_HANDLE`.
-    Number,
-    /// `CK_KEY_DERIVATION_STRING_DATA`.
-    Data,
-    /// `CK_AES_CBC_ENCRYPT_DATA_PARAMS`.
-    AesData,
-    /// `CK_DES_CBC_ENCRYPT_DATA_PARAMS`.
-    Des3Data,
-    /// `CK_HKDF_PARAMS`.
-    Hkdf,
-    /// `CK_SP800_108_KDF_PARAMS`.
-    KeyBased,
-    /// `CK_SP800_108_FEEDBACK_KDF_PARAMS`.
-    KeyBasedFeedback,
-    /// A string of bytes.
-    Bytes,
-    /// A string of bytes or none.
-    OptionalBytes,
 }
