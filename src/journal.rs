@@ -9,22 +9,21 @@
 //! The file is other people's input: a line that cannot be read is kept as it is when it may be a newer version's
 //! and dropped when it is damaged; a file that is not a regular file of this user's own is not used at all.
 
+mod line;
+
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::card::{KeyReference, Storage};
 use crate::sync::Mutex;
 use crate::{environment, own_file};
+use line::{Entry, Line, Owner};
 
-/// First word of the lines of volatile objects.
-const VOLATILE: &str = "1";
-/// First word of the lines of lasting keys that are being made, of which earlier versions know nothing.
-const LASTING: &str = "2";
 /// Longest file in bytes that is read; a longer one is damaged.
 const LONGEST: u64 = 65_536;
 /// How long another process may keep the file locked, which it does for one small write.
@@ -39,31 +38,6 @@ pub struct Journal {
     /// By serial number and reference, how often the card had been reset when this Library noted the object: whoever strikes
     /// out what an earlier reset took must not meet what was made in its place since. Held while the file is edited.
     noted: Mutex<HashMap<(String, KeyReference), u64>>,
-}
-
-/// A process, told from a later one with the same number by its start time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Owner {
-    process: u32,
-    /// Clock ticks after boot (`/proc/PID/stat` field 22).
-    started: u64,
-}
-
-/// One line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
-    storage: Storage,
-    owner: Owner,
-    reference: KeyReference,
-    /// In hex, so that a card cannot put a line break into it.
-    serial: String,
-}
-
-/// A line of the file.
-enum Line {
-    Entry(Entry),
-    /// Another version's: kept as it is.
-    Foreign(String),
 }
 
 impl Journal {
@@ -255,244 +229,6 @@ fn read(file: &mut File) -> io::Result<Vec<Line>> {
     Ok(String::from_utf8_lossy(&bytes).lines().filter_map(Line::parse).collect())
 }
 
-impl Line {
-    /// `None` for a damaged line.
-    fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split(' ');
-        let version = words.next()?;
-        let storage = match version {
-            VOLATILE => Storage::Volatile,
-            LASTING => Storage::Token,
-            _ => return version.parse::<u32>().is_ok().then(|| Self::Foreign(text.to_owned())),
-        };
-        let owner = Owner { process: words.next()?.parse().ok()?, started: words.next()?.parse().ok()? };
-        let reference = KeyReference(u16::from_str_radix(words.next()?, 16).ok()?);
-        let serial = words.next()?.to_owned();
-        hex::decode(&serial).ok()?;
-        words.next().is_none().then_some(Self::Entry(Entry { storage, owner, reference, serial }))
-    }
-
-    fn text(&self) -> String {
-        match self {
-            Self::Entry(Entry { storage, owner, reference, serial }) => {
-                let version = if *storage == Storage::Token { LASTING } else { VOLATILE };
-                format!("{version} {} {} {:04X} {serial}\n", owner.process, owner.started, reference.0)
-            }
-            Self::Foreign(text) => format!("{text}\n"),
-        }
-    }
-
-    fn is(&self, wanted: impl FnOnce(&Entry) -> bool) -> bool {
-        matches!(self, Self::Entry(entry) if wanted(entry))
-    }
-}
-
-impl Owner {
-    fn this() -> Self {
-        let process = std::process::id();
-        Self { process, started: start_time(process).unwrap_or(0) }
-    }
-
-    /// Who owns what this one has given up.
-    fn nobody(&self) -> Self {
-        Self { started: 0, ..self.clone() }
-    }
-
-    fn lives(&self) -> bool {
-        start_time(self.process) == Some(self.started)
-    }
-}
-
-/// When a process started; `None` where there is no such process.
-fn start_time(process: u32) -> Option<u64> {
-    let stat = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat")).ok()?;
-    // The name in parentheses may hold anything; the fields after it are numbers, beginning with field 3.
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
-}
-
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::MetadataExt;
-
-    use super::*;
-
-    const KEY: KeyReference = KeyReference(0x4D01);
-
-    /// The journal's file, which goes with its folder.
-    struct Place(PathBuf);
-
-    impl std::ops::Deref for Place {
-        type Target = Path;
-
-        fn deref(&self) -> &Path {
-            &self.0
-        }
-    }
-
-    impl AsRef<Path> for Place {
-        fn as_ref(&self) -> &Path {
-            &self.0
-        }
-    }
-
-    impl Drop for Place {
-        fn drop(&mut self) {
-            if let Some(folder) = self.0.parent().and_then(Path::parent) {
-                let _ = fs::remove_dir_all(folder);
-            }
-        }
-    }
-
-    fn journal(name: &str) -> (Journal, Place) {
-        let folder = std::env::temp_dir().join(format!("cardea-journal-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        let path = folder.join("state/volatile-objects");
-        (Journal::at(path.clone()), Place(path))
-    }
-
-    /// The journal as a process sees it that started when this one did not.
-    fn of_another(path: &Path) -> Journal {
-        Journal::new(Some(path.to_owned()), Owner { process: std::process::id(), started: 1 })
-    }
-
-    #[test]
-    fn what_a_dead_process_left_is_found_by_the_next_and_by_it_alone() {
-        let (journal, path) = journal("dead");
-        let dead = of_another(&path);
-        dead.add("0001", KEY, 1).unwrap();
-        journal.add("0001", KeyReference(0x4D02), 1).unwrap();
-        assert_eq!(journal.orphans("0001"), [KEY]);
-        assert_eq!(journal.orphans("0002"), []);
-        assert_eq!(dead.orphans("0001"), [], "a process that lives is left alone");
-        journal.remove("0001", KEY, 1).unwrap();
-        assert_eq!(journal.orphans("0001"), []);
-    }
-
-    #[test]
-    fn an_emptied_card_takes_only_the_lines_of_this_process() {
-        let (journal, path) = journal("emptied");
-        of_another(&path).add("0001", KEY, 1).unwrap();
-        journal.add("0001", KeyReference(0x4D02), 1).unwrap();
-        journal.emptied("0001", 2).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
-        assert_eq!(journal.orphans("0001"), [KEY]);
-    }
-
-    #[test]
-    fn a_place_that_was_taken_anew_is_its_new_owners() {
-        let (journal, path) = journal("anew");
-        of_another(&path).add("0001", KEY, 1).unwrap();
-        journal.add("0001", KEY, 1).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
-        let third = of_another(&path);
-        assert_eq!(third.orphans("0001"), []);
-        third.remove("0001", KEY, 1).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1, "the process lives");
-        journal.remove("0001", KEY, 1).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 0);
-    }
-
-    #[test]
-    fn what_was_made_since_a_reset_is_not_struck_out_with_what_that_reset_took() {
-        let (journal, path) = journal("since");
-        let lines = || fs::read_to_string(&path).unwrap().lines().count();
-        journal.add("0001", KEY, 1).unwrap();
-        journal.add("0001", KeyReference(0x4D02), 1).unwrap();
-        // The reset was seen by one thread, and another has made a key before the first gets to strike out the lost.
-        journal.add("0001", KEY, 2).unwrap();
-        journal.emptied("0001", 2).unwrap();
-        assert_eq!(lines(), 1);
-        journal.remove("0001", KEY, 1).unwrap();
-        assert_eq!(lines(), 1, "what was deleted is not what is there");
-        journal.emptied("0002", 3).unwrap();
-        assert_eq!(lines(), 1, "another card");
-        journal.remove("0001", KEY, 2).unwrap();
-        assert_eq!(lines(), 0);
-    }
-
-    #[test]
-    fn what_is_disowned_is_found_by_the_same_process() {
-        let (journal, path) = journal("disowned");
-        assert!(journal.disown().is_err(), "there is no file");
-        of_another(&path).add("0001", KEY, 1).unwrap();
-        journal.add("0001", KeyReference(0x4D02), 1).unwrap();
-        assert_eq!(journal.orphans("0001"), [KEY]);
-        journal.disown().unwrap();
-        assert_eq!(journal.orphans("0001"), [KEY, KeyReference(0x4D02)]);
-    }
-
-    #[test]
-    fn a_lasting_key_is_unfinished_until_it_is_listed() {
-        let (journal, path) = journal("unfinished");
-        let dead = of_another(&path);
-        dead.begin("0001", KEY).unwrap();
-        dead.add("0001", KeyReference(0x4D02), 1).unwrap();
-        assert_eq!((journal.unfinished("0001"), journal.orphans("0001")), (vec![KEY], vec![KeyReference(0x4D02)]));
-        assert_eq!(journal.unfinished("0002"), [], "another card");
-        dead.emptied("0001", 2).unwrap();
-        dead.remove("0001", KEY, 2).unwrap();
-        assert_eq!(dead.unfinished("0001"), [KEY], "no reset takes it, and no deletion of a volatile one");
-        assert!(dead.has_begun("0001", KEY) && !journal.has_begun("0001", KEY));
-        journal.begin("0001", KEY).unwrap();
-        dead.finish("0001", KEY).unwrap();
-        assert_eq!(journal.unfinished("0001"), [KEY], "the place is another's, who lives");
-        assert_eq!(dead.unfinished("0001"), [], "who is left alone");
-        journal.finish("0001", KEY).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "");
-    }
-
-    #[test]
-    fn the_file_is_the_users_alone() {
-        let (journal, path) = journal("mode");
-        journal.add("0001", KEY, 1).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
-    }
-
-    #[test]
-    fn a_missing_truncated_or_foreign_file_is_survived() {
-        let (journal, path) = journal("damaged");
-        assert_eq!(journal.orphans("0001"), []);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, "1 1 1 4D01 30303031\n1 1 1 4D0\n1 77 x\n\u{0}\u{1}\n3 newer words\n1 1 1 4D05 zz\n1 1 1 4D0")
-            .unwrap();
-        assert_eq!(journal.orphans("0001"), [KEY]);
-        journal.add("0001", KeyReference(0x4D09), 1).unwrap();
-        let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains("3 newer words\n"), "a newer version's line stays: {text}");
-        assert!(!text.contains("zz"), "a damaged line goes: {text}");
-    }
-
-    #[test]
-    fn who_keeps_the_file_locked_keeps_nobody_waiting_for_ever() {
-        let (journal, path) = journal("locked");
-        journal.add("0001", KEY, 1).unwrap();
-        let held = File::open(&path).unwrap();
-        held.lock().unwrap();
-        let refused = journal.add("0001", KeyReference(0x4D02), 1);
-        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        drop(held);
-        journal.add("0001", KeyReference(0x4D02), 1).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
-    }
-
-    #[test]
-    fn a_symbolic_link_is_not_followed() {
-        let (journal, path) = journal("link");
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let elsewhere = path.with_extension("elsewhere");
-        fs::write(&elsewhere, "precious").unwrap();
-        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
-        assert!(journal.add("0001", KEY, 1).is_err());
-        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
-    }
-
-    #[test]
-    fn a_serial_number_cannot_break_a_line() {
-        let (journal, path) = journal("serial");
-        of_another(&path).add("1\n1 1 1 4D01 30", KEY, 1).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
-        assert_eq!(journal.orphans("1\n1 1 1 4D01 30"), [KEY]);
-    }
-}
+#[allow(clippy::unwrap_used)]
+mod tests;
