@@ -130,11 +130,6 @@ impl Atr {
     pub fn check_byte(&self) -> CheckByte {
         self.check_byte
     }
-
-    /// Whether a PC/SC reader made this up for a contactless card: `3B 8n 80 01` (PC/SC part 3 3.1.3.2.3).
-    pub fn is_contactless(&self) -> bool {
-        matches!(self.bytes.as_slice(), [TS_DIRECT, 0x80..=0x8F, 0x80, 0x01, ..])
-    }
 }
 
 impl fmt::Display for Atr {
@@ -252,31 +247,25 @@ mod tests {
         assert_eq!(groups[2], InterfaceBytes { ta: Some(0xFE), tb: Some(0x15), ..Default::default() });
         let capabilities = atr.capabilities();
         assert!(capabilities.command_chaining && capabilities.extended_length);
-        assert!(!capabilities.extended_length_info_in_ef_atr);
         assert_eq!(capabilities.logical_channels, 1);
     }
 
     #[test]
     fn capabilities_of_known_cards_are_read_from_their_historical_bytes() {
-        // ATR, chaining, extended length, extended length information in EF.ATR, logical channels.
+        // ATR, chaining, extended length, logical channels.
         let cards = [
-            (OPENPGP_2_1, false, true, false, 1),
-            (OPENPGP_3, false, true, true, 1),
-            (GNUK, true, false, false, 1),
-            (SMARTCARD_HSM, false, true, false, 1),
-            (GERMAN_ID_CONTACTLESS, true, true, true, 1),
-            (ESTEID_2018, false, false, false, 0),
-            (JCOP_241, false, false, false, 0),
-            (T0_ONLY, false, false, false, 0),
+            (OPENPGP_2_1, false, true, 1),
+            (OPENPGP_3, false, true, 1),
+            (GNUK, true, false, 1),
+            (SMARTCARD_HSM, false, true, 1),
+            (GERMAN_ID_CONTACTLESS, true, true, 1),
+            (ESTEID_2018, false, false, 0),
+            (JCOP_241, false, false, 0),
+            (T0_ONLY, false, false, 0),
         ];
-        for (text, command_chaining, extended_length, extended_length_info_in_ef_atr, logical_channels) in cards {
-            let expected = Capabilities {
-                extended_length,
-                command_chaining,
-                extended_length_info_in_ef_atr,
-                logical_channels,
-                ..Capabilities::default()
-            };
+        for (text, command_chaining, extended_length, logical_channels) in cards {
+            let expected =
+                Capabilities { extended_length, command_chaining, logical_channels, ..Capabilities::default() };
             assert_eq!(atr(text).capabilities(), expected, "{text}");
         }
     }
@@ -318,33 +307,6 @@ mod tests {
     fn ta2_names_the_protocol_of_the_specific_mode() {
         assert_eq!(atr("3B 80 91 81 31 FE 15").specific_mode(), Some(1));
         assert_eq!(atr(YUBIKEY_5).specific_mode(), None);
-    }
-
-    #[test]
-    fn contactless_cards_are_told_by_the_bytes_the_reader_makes_up() {
-        assert!(atr(GERMAN_ID_CONTACTLESS).is_contactless());
-        assert_eq!(atr(GERMAN_ID_CONTACTLESS).protocols(), [0, 1]);
-        assert!(!atr(YUBIKEY_5).is_contactless());
-    }
-
-    #[test]
-    fn truncated_atrs_are_errors_at_the_missing_byte() {
-        let whole = hex::decode(YUBIKEY_5).unwrap();
-        for length in 0..whole.len() - 1 {
-            assert_eq!(Atr::parse(&whole[..length]), Err(AtrError::Truncated { position: length }));
-        }
-    }
-
-    #[test]
-    fn what_is_no_atr_is_refused() {
-        assert_eq!(Atr::parse(&[0x3A, 0x00]), Err(AtrError::InitialCharacter(0x3A)));
-        assert_eq!(Atr::parse(&[0x3B; 34]), Err(AtrError::TooLong(34)));
-        assert!(Atr::parse(&[0x3F, 0x00]).is_ok());
-    }
-
-    #[test]
-    fn display_is_spaced_hex() {
-        assert_eq!(atr(T0_ONLY).to_string(), "3B 65 00 00 9C 02 02 07 02");
     }
 
     proptest! {

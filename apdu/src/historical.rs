@@ -128,29 +128,9 @@ fn split_object(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 pub struct CardServiceData(pub u8);
 
 impl CardServiceData {
-    /// Applications are selected by their full DF name.
-    pub const fn selects_by_full_name(self) -> bool {
-        self.0 & 0x80 != 0
-    }
-
-    /// Applications are selected by the beginning of their DF name.
-    pub const fn selects_by_partial_name(self) -> bool {
-        self.0 & 0x40 != 0
-    }
-
-    /// There are BER-TLV data objects in EF.DIR.
-    pub const fn has_ef_dir(self) -> bool {
-        self.0 & 0x20 != 0
-    }
-
     /// There are BER-TLV data objects in EF.ATR/INFO.
     pub const fn has_ef_atr(self) -> bool {
         self.0 & 0x10 != 0
-    }
-
-    /// The card has a master file.
-    pub const fn has_master_file(self) -> bool {
-        self.0 & 0x01 == 0
     }
 }
 
@@ -161,8 +141,6 @@ pub struct Capabilities {
     pub extended_length: bool,
     /// Command chaining.
     pub command_chaining: bool,
-    /// The limits of extended length are in EF.ATR/INFO; see [`crate::extended_length`].
-    pub extended_length_info_in_ef_atr: bool,
     /// How many logical channels there are with the basic one: 1 to 7, 8 for "8 or more", 0 for unknown.
     pub logical_channels: u8,
     /// The card chooses the number of a channel that is opened (b5 of the third software function table).
@@ -189,7 +167,6 @@ impl Capabilities {
         Self {
             command_chaining: third & 0x80 != 0,
             extended_length: third & 0x40 != 0,
-            extended_length_info_in_ef_atr: third & 0x20 != 0,
             logical_channels: logical_channels(third),
             channels_by_card: third & 0x10 != 0,
             channels_by_interface_device: third & 0x08 != 0,
@@ -222,9 +199,8 @@ mod tests {
         let objects: Vec<_> = historical.objects().unwrap().iter().collect();
         assert_eq!(objects, [(3, &[0xF5][..]), (7, &[0xC0, 0x01, 0x60])]);
         assert_eq!(historical.life_cycle_status(), Some(0x05));
-        let services = historical.card_service_data().unwrap();
-        assert!(services.selects_by_full_name() && services.selects_by_partial_name());
-        assert!(services.has_ef_dir() && services.has_ef_atr() && !services.has_master_file());
+        assert_eq!(historical.card_service_data(), Some(CardServiceData(0xF5)));
+        assert!(CardServiceData(0xF5).has_ef_atr() && !CardServiceData(0xE5).has_ef_atr());
     }
 
     #[test]
@@ -232,7 +208,7 @@ mod tests {
         let with = bytes("80 3181 5448534D31 73802140 8107");
         let historical = HistoricalBytes::parse(&with).unwrap();
         assert_eq!(historical.life_cycle_status(), Some(0x07));
-        assert!(!historical.card_service_data().unwrap().has_master_file());
+        assert_eq!(historical.card_service_data(), Some(CardServiceData(0x81)));
         let without = bytes("80 73C021C0");
         assert_eq!(HistoricalBytes::parse(&without).unwrap().life_cycle_status(), None);
         let three = bytes("80 83 05 9000");
@@ -267,7 +243,6 @@ mod tests {
         assert_eq!(of(0x00), none);
         assert_eq!(of(0x80), Capabilities { command_chaining: true, ..none });
         assert_eq!(of(0x40), Capabilities { extended_length: true, ..none });
-        assert_eq!(of(0x20), Capabilities { extended_length_info_in_ef_atr: true, ..none });
     }
 
     #[test]

@@ -1,11 +1,9 @@
 //! BER-TLV data objects (ISO 7816-4 5.2.2) with definite lengths, as cards send and take them.
 //!
 //! [`Reader`] is a bounded cursor: it never recurses, a child never reads past its parent, every error has its
-//! position in the outermost input. [`write`](fn@write) and [`Builder`] encode with minimal (DER) lengths. Element lists
-//! are in [`list`].
+//! position in the outermost input. [`write`](fn@write) and [`Builder`] encode with minimal (DER) lengths.
 
 mod builder;
-pub mod list;
 mod reader;
 mod tag;
 

@@ -184,7 +184,7 @@ impl<'a> Iterator for Reader<'a> {
 impl core::iter::FusedIterator for Reader<'_> {}
 
 /// Splits a length field off (ISO 7816-4 5.2.2.2); `position` is that of its first byte.
-pub(super) fn split_length(bytes: &[u8], position: usize) -> Result<(usize, &[u8]), TlvError> {
+fn split_length(bytes: &[u8], position: usize) -> Result<(usize, &[u8]), TlvError> {
     let (&first, rest) = bytes.split_first().ok_or(TlvErrorKind::TruncatedLength.at(position))?;
     if first < LONG_FORM {
         return Ok((usize::from(first), rest));

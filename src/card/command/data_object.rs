@@ -1,6 +1,6 @@
 //! GET DATA, SELECT DATA and PUT DATA (ISO 7816-4 11.4.2, 11.4.3 and 11.4.6).
 
-use cardea_apdu::tlv::{Builder, list::TAG_LIST, write};
+use cardea_apdu::tlv::{Builder, write};
 use cardea_apdu::{Command, Tag};
 
 use super::{INS_GET_DATA, INS_GET_DATA_ODD, INS_PUT_DATA, INS_PUT_DATA_ODD, INS_SELECT_DATA, execute};
@@ -10,17 +10,22 @@ use crate::secret::SecretBytes;
 
 /// P1-P2 of the odd instruction code: the current DF.
 const CURRENT_DF: u16 = 0x3FFF;
+/// The tag of a tag list (ISO 7816-4 8.4.2).
+const TAG_LIST: Tag = Tag::new(0x5C);
 
 /// GET DATA of the object with this tag in the current DF, by a tag list; the answer carries the object's wrapping.
 pub fn get_data(channel: &mut Channel<'_>, tag: Tag) -> Result<SecretBytes, CardError> {
-    get_data_of_file(channel, CURRENT_DF, tag)
+    execute(channel, ask(tag))
 }
 
 /// GET DATA of an object in the current DF whose content is secret.
 pub fn get_secret_data(channel: &mut Channel<'_>, tag: Tag) -> Result<SecretBytes, CardError> {
+    execute(channel, ask(tag).secret_response())
+}
+
+fn ask(tag: Tag) -> Command {
     let [p1, p2] = CURRENT_DF.to_be_bytes();
-    let command = Command::new(0x00, INS_GET_DATA_ODD, p1, p2).data(&write(TAG_LIST, &tag.to_vec()));
-    execute(channel, command.le_max().secret_response())
+    Command::new(0x00, INS_GET_DATA_ODD, p1, p2).data(&write(TAG_LIST, &tag.to_vec())).le_max()
 }
 
 /// PUT DATA of the object with this tag in the current DF: a tag list, then `object`, the wrapping with the content.
@@ -31,13 +36,6 @@ pub fn put_data(channel: &mut Channel<'_>, tag: Tag, object: Builder<'_>) -> Res
     let data = Builder::new().push(TAG_LIST, &name).append(object).finish_zeroizing();
     let command = Command::new(0x00, INS_PUT_DATA_ODD, p1, p2).data_zeroizing(data).secret_command();
     execute(channel, command).map(drop)
-}
-
-/// GET DATA of the object with this tag in the file with this identifier, by a tag list.
-pub fn get_data_of_file(channel: &mut Channel<'_>, file: u16, tag: Tag) -> Result<SecretBytes, CardError> {
-    let [p1, p2] = file.to_be_bytes();
-    let command = Command::new(0x00, INS_GET_DATA_ODD, p1, p2);
-    execute(channel, command.data(&write(TAG_LIST, &tag.to_vec())).le_max())
 }
 
 /// GET DATA of the object whose tag of one or two bytes stands in P1-P2.
