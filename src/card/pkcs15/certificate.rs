@@ -48,12 +48,6 @@ impl CertificateEntry {
     }
 }
 
-/// The certificate at the beginning of a file, without the padding behind it; `None` if there is none.
-pub fn certificate_in_file(content: &[u8]) -> Option<&[u8]> {
-    let object = cardea_apdu::tlv::Reader::new(content).next()?.ok()?;
-    (object.tag == SEQUENCE && object.position() == 0).then(|| object.encoded())
-}
-
 impl Entry for CertificateEntry {
     const FILE: &'static str = "certificate directory";
 

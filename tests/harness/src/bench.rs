@@ -129,12 +129,6 @@ impl Bench {
         true
     }
 
-    /// The process id of pcscd while it runs.
-    #[must_use]
-    pub fn pcscd_id(&self) -> Option<u32> {
-        self.daemon.as_ref().map(Daemon::id)
-    }
-
     /// A command for `program` that finds this pcscd.
     #[must_use]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {

@@ -11,8 +11,6 @@ pub const IFD_SUCCESS: u32 = 0;
 pub const IFD_ERROR_TAG: u32 = 600;
 /// The value could not be set.
 pub const IFD_ERROR_SET_FAILURE: u32 = 601;
-/// The value may not be set.
-pub const IFD_ERROR_VALUE_READ_ONLY: u32 = 602;
 /// The card does not speak the requested protocol.
 pub const IFD_PROTOCOL_NOT_SUPPORTED: u32 = 607;
 /// Power up or reset failed.

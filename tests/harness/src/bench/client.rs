@@ -99,11 +99,6 @@ impl Client {
             assert!(Instant::now() < deadline, "{line}: still {answer}, not {wanted}");
         }
     }
-
-    /// Ends the process without any farewell, as a crash does.
-    pub fn crash(mut self) {
-        self.process.kill().expect("a living client");
-    }
 }
 
 impl Drop for Client {

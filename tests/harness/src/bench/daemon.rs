@@ -69,10 +69,6 @@ impl Daemon {
         Ok(Self(process.recv().map_err(io::Error::other)??))
     }
 
-    pub(super) fn id(&self) -> u32 {
-        self.0.id()
-    }
-
     /// Ends pcscd by SIGTERM, and by force if that does not help.
     pub(super) fn stop(mut self) {
         let id = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).expect("a process id");

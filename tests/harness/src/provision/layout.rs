@@ -29,11 +29,6 @@ impl KeyKind {
             Self::P384 => 0x14,
         }
     }
-
-    /// Whether this is an elliptic curve key.
-    pub fn is_elliptic(self) -> bool {
-        matches!(self, Self::P256 | Self::P384)
-    }
 }
 
 /// What a certificate is for: its KeyUsage and ExtendedKeyUsage.
