@@ -11,6 +11,7 @@ pub mod key;
 pub mod myeid;
 pub mod new_key;
 pub mod new_object;
+pub mod number;
 mod object;
 pub mod openpgp;
 mod pin;

@@ -18,6 +18,7 @@ use crate::card::command::data_object::get_data_by_number;
 use crate::card::command::{INS_PERFORM_SECURITY_OPERATION, execute};
 use crate::card::key::{Curve, KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, NewKind, PrivateValue, Storage, StoreAbilities, Unwrapping};
+use crate::card::number::significant;
 use crate::card::secret_key::{CipherMode, SecretKey, SecretKind};
 use crate::card::{Authentication, CardError, KeyPolicy, KeyReference, PrivateKey};
 use crate::channel::{Channel, ChannelError};
@@ -390,12 +391,6 @@ fn load_private(channel: &mut Channel<'_>, value: &PrivateValue) -> Result<(), C
         }
         PrivateValue::Montgomery { .. } => Err(CardError::NotSupported),
     }
-}
-
-/// A number without leading zeros.
-fn significant(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
 }
 
 /// A number with one leading zero, as MyEID's manual has the parts of RSA keys.

@@ -9,6 +9,7 @@ use super::key_reference::Key;
 use crate::card::CardError;
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::new_key::PrivateValue;
+use crate::card::number::of_length;
 use crate::secret::SecretBytes;
 
 /// Extended header list.
@@ -70,10 +71,10 @@ fn parts(attributes: &Attributes, value: &PrivateValue) -> Result<Vec<(Tag, Secr
                 (modulus, bits / 8, with_modulus),
             ];
             let wanted = RSA_TAGS.into_iter().zip(numbers).filter(|(_, (.., wanted))| *wanted);
-            wanted.map(|(tag, (number, length, _))| Ok((tag, number_of(number, length)?))).collect()
+            wanted.map(|(tag, (number, length, _))| Ok((tag, of_length(number, length)?))).collect()
         }
         (KeyKind::Ec(own), PrivateValue::Ec { curve, scalar, point }) if own == *curve => {
-            let mut parts = vec![(SCALAR, number_of(scalar, curve.field_len())?)];
+            let mut parts = vec![(SCALAR, of_length(scalar, curve.field_len())?)];
             if attributes.format == ImportFormat::ScalarWithPublicKey {
                 parts.push((POINT, Zeroizing::new(point.clone())));
             }
@@ -94,17 +95,6 @@ fn parts(attributes: &Attributes, value: &PrivateValue) -> Result<Vec<(Tag, Secr
         }
         _ => Err(CardError::Input),
     }
-}
-
-/// A big-endian number at exactly this length.
-fn number_of(number: &[u8], length: usize) -> Result<SecretBytes, CardError> {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    let number = number.get(zeros..).unwrap_or_default();
-    let room = length.checked_sub(number.len()).ok_or(CardError::Input)?;
-    let mut padded = Zeroizing::new(Vec::with_capacity(length));
-    padded.resize(room, 0);
-    padded.extend_from_slice(number);
-    Ok(padded)
 }
 
 /// The public half of what is brought.

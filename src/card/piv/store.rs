@@ -9,7 +9,6 @@
 use cardea_apdu::tlv::{Builder, Reader};
 use cardea_apdu::{Command, Tag};
 use p256::elliptic_curve::sec1::ToSec1Point as _;
-use zeroize::Zeroizing;
 
 use super::Piv;
 use super::general_authenticate::{abilities, algorithm};
@@ -19,6 +18,7 @@ use super::yubikey::{self, KeyMetadata, Version, pin_policy, touch_policy};
 use crate::card::command::execute;
 use crate::card::key::{Curve, KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, NewKind, PrivateValue, Storage};
+use crate::card::number::of_length;
 use crate::card::{Authentication, CardError, KeyPolicy, KeyReference, PrivateKey, Touch, Usage};
 use crate::channel::Channel;
 use crate::secret::SecretBytes;
@@ -404,15 +404,4 @@ fn components(value: &PrivateValue, brief: bool) -> Result<SecretBytes, CardErro
             Ok(Builder::new().push(tag, &of_length(scalar, 32)?).finish_zeroizing())
         }
     }
-}
-
-/// A big-endian number in so many bytes.
-fn of_length(number: &[u8], length: usize) -> Result<SecretBytes, CardError> {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    let significant = number.get(zeros..).unwrap_or_default();
-    let padding = length.checked_sub(significant.len()).ok_or(CardError::Input)?;
-    let mut padded = Zeroizing::new(Vec::with_capacity(length));
-    padded.resize(padding, 0);
-    padded.extend_from_slice(significant);
-    Ok(padded)
 }

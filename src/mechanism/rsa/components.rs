@@ -4,6 +4,7 @@ use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, ConcatenatingMul, Gcd, NonZero, Odd};
 use zeroize::Zeroizing;
 
+use crate::card::number::{of_length, significant};
 use crate::error::Error;
 use crate::mechanism::{Result, random};
 use crate::secret::SecretBytes;
@@ -179,21 +180,11 @@ fn resized(number: &BoxedUint, bits: u32) -> Result<BoxedUint> {
 
 fn bytes(number: &BoxedUint, length: usize) -> Result<SecretBytes> {
     let all = Zeroizing::new(number.to_be_bytes());
-    let number = significant(&all);
-    let zeros = length.checked_sub(number.len()).ok_or(Error::AttributeValueInvalid)?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(length));
-    bytes.resize(zeros, 0);
-    bytes.extend_from_slice(number);
-    Ok(bytes)
+    of_length(&all, length).map_err(|_| Error::AttributeValueInvalid)
 }
 
 fn byte_len(number: &BoxedUint) -> usize {
     usize::try_from(number.bits_vartime().div_ceil(8)).unwrap_or(LONGEST)
-}
-
-fn significant(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
 }
 
 fn non_zero(number: &BoxedUint) -> Result<Zeroizing<NonZero<BoxedUint>>> {

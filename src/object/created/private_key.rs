@@ -7,6 +7,7 @@ use super::public_key::{curve, key_type_number};
 use super::{Creator, Rule, named};
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, NewKind, PrivateValue};
+use crate::card::number::of_length;
 use crate::card::secret_key::SecretUsage;
 use crate::card::{Authentication, KeyPolicy, PrivateKey, Storage, Touch, Usage};
 use crate::error::Error;
@@ -18,7 +19,7 @@ use crate::object::private_key_info::{self, DecodedKey};
 use crate::object::rule::{Change, Form, Given, KEY, STORAGE, parse, rule};
 use crate::object::template::Template;
 use crate::object::{Content, Object};
-use crate::secret::{LockedBytes, SecretBytes, wipe_stack};
+use crate::secret::{LockedBytes, wipe_stack};
 
 /// What holds for private keys of every type. Their usages are what the type can do, unless the template says otherwise.
 pub(in crate::object) const RULES: &[Rule] = &[
@@ -267,7 +268,7 @@ fn on_curve(attributes: &Attributes, key_type: CK_KEY_TYPE) -> Result<(PrivateVa
     let given = attributes.shown(CKA_VALUE).unwrap_or_default();
     let (value, public) = match kind {
         KeyKind::Ec(curve) => {
-            let scalar = fixed(given, curve.field_len())?;
+            let scalar = of_length(given, curve.field_len()).map_err(|_| Error::AttributeValueInvalid)?;
             let public = PublicKey::of_scalar(curve, &scalar).map_err(|_| Error::AttributeValueInvalid)?;
             let PublicKey::Ec { point, .. } = public.clone() else { return Err(Error::AttributeValueInvalid) };
             (PrivateValue::Ec { curve, scalar, point }, public)
@@ -286,17 +287,6 @@ fn on_curve(attributes: &Attributes, key_type: CK_KEY_TYPE) -> Result<(PrivateVa
         }
         _ => Ok((value, public)),
     }
-}
-
-/// A number as long as a field; longer only by zeros.
-fn fixed(number: &[u8], length: usize) -> Result<SecretBytes, Error> {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    let number = number.get(zeros..).unwrap_or_default();
-    let before = length.checked_sub(number.len()).ok_or(Error::AttributeValueInvalid)?;
-    let mut fixed = Zeroizing::new(Vec::with_capacity(length));
-    fixed.resize(before, 0);
-    fixed.extend_from_slice(number);
-    Ok(fixed)
 }
 
 /// What the key is for: what its type can do and the template does not rule out.

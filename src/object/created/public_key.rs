@@ -4,6 +4,7 @@ use cryptoki_sys::*;
 
 use super::{Creator, Rule, agreeing, named};
 use crate::card::key::{Curve, KeyError, KeyKind, PublicKey};
+use crate::card::number::significant;
 use crate::error::Error;
 use crate::mechanism::PairType;
 use crate::mechanism::table::mechanisms_for_public;
@@ -93,10 +94,9 @@ impl PublicWish {
         }
         let kind = if pair == PairType::Rsa {
             let exponent = attributes.shown(CKA_PUBLIC_EXPONENT).unwrap_or(&EXPONENT);
-            let zeros = exponent.iter().take_while(|byte| **byte == 0).count();
             let bits = attributes.number(CKA_MODULUS_BITS).and_then(|bits| usize::try_from(bits).ok());
             match bits {
-                Some(bits) if exponent.get(zeros..) == Some(&EXPONENT) => KeyKind::Rsa { bits },
+                Some(bits) if significant(exponent) == EXPONENT => KeyKind::Rsa { bits },
                 _ => return Err(Error::AttributeValueInvalid),
             }
         } else {
