@@ -77,8 +77,8 @@ pub fn verify_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> b
 /// The key that CKM_ECDH1_DERIVE makes of the shared value (PKCS#11 3.2 6.3.18).
 ///
 /// Without a KDF it is the shared value, where a shorter one is asked for its last bytes: "the truncation
-/// removes bytes from the leading end of the secret value". ANSI X9.63 (SEC 1 3.6.1) makes exactly
-/// `length` bytes and so needs one: `TemplateIncomplete`. A length that cannot be had is
+/// removes bytes from the leading end of the secret value". ANSI X9.63 (SEC 1 3.6.1) and the one-step function of
+/// SP 800-56C 4.1 make exactly `length` bytes and so need one: `TemplateIncomplete`. A length that cannot be had is
 /// `AttributeValueInvalid`.
 pub fn derive(kdf: Kdf, shared: &[u8], shared_data: &[u8], length: Option<usize>) -> Result<SecretBytes> {
     if length == Some(0) {
@@ -90,7 +90,7 @@ pub fn derive(kdf: Kdf, shared: &[u8], shared_data: &[u8], length: Option<usize>
                 shared.len().checked_sub(length.unwrap_or(shared.len())).ok_or(Error::AttributeValueInvalid)?;
             Ok(Zeroizing::new(shared.get(excess..).unwrap_or_default().to_vec()))
         }
-        Kdf::X963(hash) => {
+        Kdf::X963(hash) | Kdf::OneStep(hash) => {
             let length = length.ok_or(Error::TemplateIncomplete)?;
             if length > MAX_DERIVED {
                 return Err(Error::AttributeValueInvalid);
@@ -100,7 +100,11 @@ pub fn derive(kdf: Kdf, shared: &[u8], shared_data: &[u8], length: Option<usize>
                 if key.len() >= length {
                     break;
                 }
-                let block = Zeroizing::new(hash.digest(&[shared, &counter.to_be_bytes(), shared_data]));
+                let counter = counter.to_be_bytes();
+                let block = Zeroizing::new(match kdf {
+                    Kdf::OneStep(_) => hash.digest(&[&counter, shared, shared_data]),
+                    Kdf::X963(_) | Kdf::Null => hash.digest(&[shared, &counter, shared_data]),
+                });
                 key.extend_from_slice(&block);
             }
             key.truncate(length);

@@ -68,6 +68,8 @@ pub enum Kdf {
     Null,
     /// ANSI X9.63 with this hash.
     X963(Hash),
+    /// One-step key derivation of SP 800-56C 4.1 with this hash, which SP 800-56A called concatenation.
+    OneStep(Hash),
 }
 
 /// ECDH parameters (`CK_ECDH1_DERIVE_PARAMS`), copied.

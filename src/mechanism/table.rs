@@ -151,6 +151,15 @@ const HASHES: &[(Hash, CK_MECHANISM_TYPE, CK_RSA_PKCS_MGF_TYPE, CK_EC_KDF_TYPE)]
     (Hash::Sha512, CKM_SHA512, CKG_MGF1_SHA512, CKD_SHA512_KDF),
 ];
 
+/// The hashes as the key derivation functions of SP 800-56 name them.
+const ONE_STEP: &[(CK_EC_KDF_TYPE, Hash)] = &[
+    (CKD_SHA1_KDF_SP800, Hash::Sha1),
+    (CKD_SHA224_KDF_SP800, Hash::Sha224),
+    (CKD_SHA256_KDF_SP800, Hash::Sha256),
+    (CKD_SHA384_KDF_SP800, Hash::Sha384),
+    (CKD_SHA512_KDF_SP800, Hash::Sha512),
+];
+
 /// Which parameter the mechanism `ckm` takes; `None` for a mechanism that is not known here.
 pub fn parameter_kind(ckm: u64) -> Option<ParameterKind> {
     Some(match family(ckm)? {
@@ -276,7 +285,10 @@ fn ecdh(cofactor: bool, kdf: u64, shared_data: Vec<u8>, public_data: Vec<u8>) ->
     let kdf = match kdf {
         CKD_NULL if shared_data.is_empty() => Kdf::Null,
         CKD_NULL => return Err(Error::MechanismParamInvalid),
-        _ => Kdf::X963(hash_where(|row| row.3 == kdf)?),
+        _ => match ONE_STEP.iter().find(|(own, _)| *own == kdf) {
+            Some((_, hash)) => Kdf::OneStep(*hash),
+            None => Kdf::X963(hash_where(|row| row.3 == kdf)?),
+        },
     };
     if public_data.is_empty() {
         return Err(Error::MechanismParamInvalid);

@@ -39,6 +39,21 @@ fn signatures_of_openssl_verify_for_every_curve_and_hash() {
 }
 
 #[test]
+fn signatures_of_openssl_verify_for_data_longer_and_shorter_than_a_hash() {
+    let lines = include_str!("prehashed.txt").lines().filter(|line| !line.starts_with('#'));
+    let mut count = 0;
+    for line in lines {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let curve = Curve::ALL.into_iter().find(|curve| curve.name() == fields[0]).unwrap();
+        let [point, data, signature] = [1, 2, 3].map(|index| hex::decode(fields[index]).unwrap());
+        assert!(verify_ecdsa(curve, &point, &data, &signature), "{curve:?} {} bytes", data.len());
+        assert!(!verify_ecdsa(curve, &point, &data[1..], &signature));
+        count += 1;
+    }
+    assert_eq!(count, 6);
+}
+
+#[test]
 fn the_signature_of_rfc_6979_for_p256_verifies() {
     let point = hex::decode(
         "0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb67903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299",
@@ -137,6 +152,41 @@ fn x963_gives_the_published_and_openssls_keys() {
         let key = derive(Kdf::X963(hash), &shared, b"shared info", Some(75)).unwrap();
         assert_eq!(hex::encode(key.as_slice()), expected);
     }
+}
+
+/// `openssl kdf … SSKDF`.
+#[test]
+fn the_one_step_function_gives_openssls_keys() {
+    let shared: Vec<u8> = (0..32).collect();
+    let cases = [
+        (
+            Hash::Sha1,
+            "26873f02a83fb04bc46d995979f90801ed2b76c04e4ade809b7d00e1383b04ae77b59f3a90dd9f23f5eb4b7c78256a81bdacbfbd156137888a4c642baf1814e2fa29d2fe128a4f2616f7e6",
+        ),
+        (
+            Hash::Sha224,
+            "53bd99d452b0720453f91c3e5f367b2e54906904ee3f5dacb879ff1a644f2e93b477e6052da7638faf565a211c492b13e8545f25778f8c4aeb9de63d5aa0ff1a21d15b6c2297e28a4d50ba",
+        ),
+        (
+            Hash::Sha256,
+            "5df78c9e87a5c2a7bdeab2c69428c070470a67cb1c82ef8be1c1f7533d960f8fca05449abeb7caec712dbc8de4b995327b6549d62c34aa6079ced5beacd818e0515db12525316862531719",
+        ),
+        (
+            Hash::Sha384,
+            "dfc646cbed1505134cf2c874003e430412f70f882298da72adada0ba89f0cf6073d73e6e6cd5d77175c38ad91d2fa8df4df0aad9dc091b16fdbe6b8e3b54d007b86a42657a730874ab28fc",
+        ),
+        (
+            Hash::Sha512,
+            "e59de8c9a688ab5e4e9ee0f7b89733bd2f51ba6d9bfd1ce81a483ba9aec5046aa3f1176a3203a1de94e15427f7ab417178f835d52ee9fe01b0ecb3b17f36ed75c08a0a8e9fd9fbd696d29f",
+        ),
+    ];
+    for (hash, expected) in cases {
+        for length in [1, hash.output_len(), 75] {
+            let key = derive(Kdf::OneStep(hash), &shared, b"shared info", Some(length)).unwrap();
+            assert_eq!(hex::encode(key.as_slice()), expected[..2 * length]);
+        }
+    }
+    assert_eq!(derive(Kdf::OneStep(Hash::Sha1), &[1], &[], None), Err(Error::TemplateIncomplete));
 }
 
 #[test]

@@ -76,8 +76,9 @@ pub fn token_mechanisms<'a>(
     TABLE.iter().filter_map(|(ckm, family)| token_row(*ckm, *family, &private, &public, generate)).collect()
 }
 
-/// What a mechanism on named curves says of them.
-const ON_CURVES: CK_FLAGS = CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS;
+/// What a mechanism on named curves says of them (PKCS#11 3.2 6.3, mechanism information flags): prime fields, curves by
+/// identifier and by name, points in both forms.
+const ON_CURVES: CK_FLAGS = CKF_EC_F_P | CKF_EC_OID | CKF_EC_CURVENAME | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS;
 
 fn token_row(
     ckm: u64,

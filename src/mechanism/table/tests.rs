@@ -124,7 +124,11 @@ fn shared_data_are_for_a_kdf_only() {
     assert_eq!(ecdh(CKD_NULL, b"info"), Err(Error::MechanismParamInvalid));
     let Ok(Mechanism::Ecdh1(parameters)) = ecdh(CKD_SHA384_KDF, b"info") else { unreachable!() };
     assert_eq!((parameters.kdf, parameters.shared_data), (Kdf::X963(Hash::Sha384), b"info".to_vec()));
-    assert_eq!(ecdh(CKD_SHA256_KDF_SP800, b""), Err(Error::MechanismParamInvalid));
+    let Ok(Mechanism::Ecdh1(parameters)) = ecdh(CKD_SHA256_KDF_SP800, b"info") else { unreachable!() };
+    assert_eq!((parameters.kdf, parameters.shared_data), (Kdf::OneStep(Hash::Sha256), b"info".to_vec()));
+    assert!(ecdh(CKD_SHA1_KDF_SP800, b"").is_ok());
+    // A function for X9.42 keys.
+    assert_eq!(ecdh(CKD_SHA1_KDF_ASN1, b""), Err(Error::MechanismParamInvalid));
     let without = Parameters::Ecdh1 { kdf: CKD_NULL, shared_data: vec![], public_data: vec![] };
     assert_eq!(mechanism(CKM_ECDH1_DERIVE, without), Err(Error::MechanismParamInvalid));
 }
@@ -185,7 +189,7 @@ fn a_tokens_mechanisms_follow_from_its_keys() {
     assert_eq!(pkcs.flags, CKF_HW | CKF_SIGN | CKF_VERIFY | recover | crypt);
     assert_eq!(row(CKM_SHA256_RSA_PKCS_PSS).unwrap().flags, CKF_HW | CKF_SIGN | CKF_VERIFY);
     assert_eq!(row(CKM_RSA_PKCS_OAEP).unwrap().flags, CKF_HW | crypt);
-    let curve = CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS;
+    let curve = CKF_EC_F_P | CKF_EC_OID | CKF_EC_CURVENAME | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS;
     let ecdsa = row(CKM_ECDSA_SHA256).unwrap();
     assert_eq!((ecdsa.min_key, ecdsa.max_key, ecdsa.flags), (384, 384, CKF_HW | CKF_SIGN | CKF_VERIFY | curve));
     assert_eq!(row(CKM_ECDH1_DERIVE).unwrap().flags, CKF_HW | CKF_DERIVE | curve);
@@ -327,7 +331,8 @@ fn key_pairs_are_generated_for_the_kinds_that_the_card_makes_and_for_no_other_ty
     assert_eq!((rsa.min_key, rsa.max_key, rsa.flags), (1024, 3072, CKF_HW | CKF_GENERATE_KEY_PAIR));
     let curve = row(CKM_EC_KEY_PAIR_GEN).unwrap();
     assert_eq!((curve.min_key, curve.max_key), (384, 384));
-    assert_eq!(curve.flags, CKF_HW | CKF_GENERATE_KEY_PAIR | CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS);
+    let named = CKF_EC_F_P | CKF_EC_OID | CKF_EC_CURVENAME | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS;
+    assert_eq!(curve.flags, CKF_HW | CKF_GENERATE_KEY_PAIR | named);
     assert_eq!(row(CKM_EC_EDWARDS_KEY_PAIR_GEN), None);
     assert_eq!(row(CKM_RSA_PKCS), None, "a kind that is made says nothing of what is done with it");
 }

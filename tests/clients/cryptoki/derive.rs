@@ -36,8 +36,8 @@ pub(super) fn agreed(session: &Session, key: ObjectHandle, point: &[u8]) -> Vec<
     derive(session, key, EcKdf::null(), point, length).unwrap()
 }
 
-/// X9.63 as OpenSSL computes it.
-fn x963(token: &Token, hash: &str, shared: &[u8], info: &[u8], length: usize) -> Vec<u8> {
+/// A key derivation function as OpenSSL computes it.
+fn openssls(token: &Token, function: &str, hash: &str, shared: &[u8], info: &[u8], length: usize) -> Vec<u8> {
     let arguments = [
         "kdf".to_owned(),
         "-binary".to_owned(),
@@ -49,7 +49,7 @@ fn x963(token: &Token, hash: &str, shared: &[u8], info: &[u8], length: usize) ->
         format!("hexkey:{}", hex::encode(shared)),
         "-kdfopt".to_owned(),
         format!("hexinfo:{}", hex::encode(info)),
-        "X963KDF".to_owned(),
+        function.to_owned(),
     ];
     token.openssl.run(&arguments).succeeded().stdout
 }
@@ -67,17 +67,20 @@ fn agrees(token: &Token, session: &Session, key: &Key, curve: &str) {
         // What is too much is taken from the leading end (PKCS#11 3.2 6.3.17).
         assert_eq!(derive(session, private, EcKdf::null(), point, 16).unwrap(), shared[shared.len() - 16..]);
     }
-    let kdfs: [(&str, Kdf); 5] = [
-        ("sha1", EcKdf::sha1),
-        ("sha224", EcKdf::sha224),
-        ("sha256", EcKdf::sha256),
-        ("sha384", EcKdf::sha384),
-        ("sha512", EcKdf::sha512),
+    let kdfs: [(&str, &str, Kdf); 7] = [
+        ("X963KDF", "sha1", EcKdf::sha1),
+        ("X963KDF", "sha224", EcKdf::sha224),
+        ("X963KDF", "sha256", EcKdf::sha256),
+        ("X963KDF", "sha384", EcKdf::sha384),
+        ("X963KDF", "sha512", EcKdf::sha512),
+        ("SSKDF", "sha1", EcKdf::sha1_sp800),
+        ("SSKDF", "sha384", EcKdf::sha384_sp800),
     ];
-    for (hash, kdf) in kdfs {
+    for (function, hash, kdf) in kdfs {
         for length in [16, 32, 100] {
             let derived = derive(session, private, kdf(b"shared information"), &point, length).unwrap();
-            assert_eq!(derived, x963(token, hash, &shared, b"shared information", length), "{hash} {length}");
+            let expected = openssls(token, function, hash, &shared, b"shared information", length);
+            assert_eq!(derived, expected, "{function} {hash} {length}");
         }
     }
     let mut off_the_curve = point.clone();
