@@ -13,6 +13,7 @@ use super::attribute::Attributes;
 use super::rule::{Creator, Rule};
 use super::template::Template;
 use super::{Object, secret_key, unique_id};
+use crate::card::key::PublicKey;
 use crate::error::Error;
 
 pub(super) use certificate::{RULES as CERTIFICATE_RULES, agrees as certificate_agrees};
@@ -43,6 +44,16 @@ pub fn object(template: &Template, creator: Creator, handle: u64) -> Result<Obje
 /// The CKA_UNIQUE_ID of a session object.
 fn named(attributes: Attributes, class: CK_OBJECT_CLASS, handle: u64) -> Attributes {
     attributes.bytes(CKA_UNIQUE_ID, unique_id(class, &[&handle.to_be_bytes()]).as_bytes())
+}
+
+/// Demands that CKA_PUBLIC_KEY_INFO, where it is given, is of this key, whichever form its point has.
+fn info_agrees(attributes: &Attributes, key: &PublicKey) -> Result<(), Error> {
+    match attributes.shown(CKA_PUBLIC_KEY_INFO) {
+        Some(info) if !info.is_empty() && PublicKey::from_spki(info).as_ref() != Ok(key) => {
+            Err(Error::TemplateInconsistent)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Fills an attribute that was not given, or demands that it agrees with what follows from the others.

@@ -4,7 +4,7 @@ use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
 use super::public_key::{curve, key_type_number};
-use super::{Creator, Rule, named};
+use super::{Creator, Rule, info_agrees, named};
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, NewKind, PrivateValue};
 use crate::card::number::of_length;
@@ -177,9 +177,7 @@ impl Imported {
         let judged = if key_type == CKK_RSA { rsa(&attributes) } else { on_curve(&attributes, key_type) };
         wipe_stack();
         let (value, public) = judged?;
-        if given_info(&attributes).is_some_and(|info| info != public.to_spki()) {
-            return Err(Error::TemplateInconsistent);
-        }
+        info_agrees(&attributes, &public)?;
         let wish = PrivateWish::new(template, attributes, public.kind(), creator, true)?;
         Ok(Self { wish, value, public })
     }
@@ -205,9 +203,7 @@ impl Imported {
         let judged = if own == CKK_RSA { rsa(&numbers) } else { on_curve(&numbers, own) };
         wipe_stack();
         let (value, public) = judged.map_err(private_key_info::refusal)?;
-        if given_info(&attributes).is_some_and(|info| info != public.to_spki()) {
-            return Err(Error::TemplateInconsistent);
-        }
+        info_agrees(&attributes, &public)?;
         let wish = PrivateWish::new(template, attributes, public.kind(), creator, true)?;
         Ok(Self { wish, value, public })
     }
@@ -228,10 +224,6 @@ fn unwrapped_attributes(template: &Template, creator: Creator) -> Result<(CK_KEY
         return Err(Error::TemplateInconsistent);
     }
     Ok((key_type, parse(template, &[STORAGE, KEY, RULES, UNWRAPPED], creator)?))
-}
-
-fn given_info(attributes: &Attributes) -> Option<&[u8]> {
-    attributes.shown(CKA_PUBLIC_KEY_INFO).filter(|info| !info.is_empty())
 }
 
 fn rsa(attributes: &Attributes) -> Result<(PrivateValue, PublicKey), Error> {

@@ -2,7 +2,7 @@
 
 use cryptoki_sys::*;
 
-use super::{Creator, Rule, agreeing, named};
+use super::{Creator, Rule, info_agrees, named};
 use crate::card::key::{Curve, KeyError, KeyKind, PublicKey};
 use crate::card::number::significant;
 use crate::error::Error;
@@ -156,8 +156,9 @@ pub(super) fn create(template: &Template, creator: Creator, handle: u64) -> Resu
     };
     let attributes = parse(template, &[STORAGE, KEY, RULES, own], creator)?;
     let key = if key_type == CKK_RSA { rsa(&attributes)? } else { on_curve(&attributes, key_type)? };
-    let attributes = agreeing(attributes, CKA_PUBLIC_KEY_INFO, &key.to_spki())?;
+    info_agrees(&attributes, &key)?;
     let attributes = numbers(usages(attributes, &key), &key)
+        .bytes(CKA_PUBLIC_KEY_INFO, &key.to_spki())
         .boolean(CKA_LOCAL, false)
         .ulong(CKA_KEY_GEN_MECHANISM, CK_UNAVAILABLE_INFORMATION);
     Ok(Object::new(named(attributes, CKO_PUBLIC_KEY, handle), Content::PublicKey(key)))

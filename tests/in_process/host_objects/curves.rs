@@ -1,6 +1,6 @@
 //! Public keys on every curve, as C_CreateObject takes them, and the signatures that they verify: OpenSSL's.
 
-use cardea_pkcs11::card::key::{Curve, octet_string};
+use cardea_pkcs11::card::key::{Curve, PublicKey, octet_string};
 use cardea_pkcs11::error::Error;
 use cardea_pkcs11::mechanism::{Hash, Parameters};
 use cardea_pkcs11::session::verify;
@@ -169,5 +169,31 @@ fn parameters_that_are_not_der_name_no_curve() {
         assert_eq!(create(&session, &key(&utf8, &octet_string(&point))), Err(Error::DomainParamsInvalid));
         let other = printable(&curve.name().to_uppercase().replace("-", "_"));
         assert_eq!(create(&session, &key(&other, &octet_string(&point))), Err(Error::CurveNotSupported));
+    }
+}
+
+#[test]
+fn the_information_about_a_key_has_its_point_in_either_form() {
+    let setting = Setting::elliptic();
+    let session = setting.open();
+    for (curve, point) in points() {
+        let pairs = key(curve.oid_der(), &octet_string(&point));
+        let info = PublicKey::from_ec_point(curve, &point).unwrap().to_spki();
+        let (head, oid) = (hex::decode("06072a8648ce3d0201").unwrap(), curve.oid_der());
+        let sequence = |content: &[u8]| [&[0x30], &octet_string(content)[1..]].concat();
+        let algorithm = sequence(&[&head, oid].concat());
+        let bits = [&[0x03], &octet_string(&[&[0], &compressed(&point)[..]].concat())[1..]].concat();
+        let short = sequence(&[algorithm, bits].concat());
+        for given in [&info, &short, &vec![]] {
+            let made = create(&session, &with(&pairs, &[(CKA_PUBLIC_KEY_INFO, given)])).unwrap();
+            assert_eq!(attribute(&session, made, CKA_PUBLIC_KEY_INFO), info);
+        }
+        let mut negative = short.clone();
+        let sign = negative.len() - curve.field_len() - 1;
+        negative[sign] ^= 1;
+        for other in [&negative, &[&info[..], &[0]].concat(), &octet_string(&point)] {
+            let refused = create(&session, &with(&pairs, &[(CKA_PUBLIC_KEY_INFO, other)]));
+            assert_eq!(refused, Err(Error::TemplateInconsistent), "{curve:?}");
+        }
     }
 }
