@@ -225,11 +225,16 @@ impl PublicKey {
         Ok(Self::Ec { curve, point: point.map_err(|_| KeyError::Malformed)? })
     }
 
-    /// Ed25519 key from its 32 bytes, which must decode to a point (RFC 8032 5.1.3).
+    /// Ed25519 key from its 32 bytes, which must decode to a point, and be the only ones that do (RFC 8032 5.1.3: a
+    /// coordinate below the field's prime, no sign for zero).
     pub fn from_ed25519(bytes: &[u8]) -> Result<Self, KeyError> {
         let bytes: [u8; 32] = bytes.try_into().map_err(|_| KeyError::Malformed)?;
-        ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::Malformed)?;
-        Ok(Self::Ed25519(bytes))
+        let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::Malformed)?;
+        if key.to_edwards().compress().to_bytes() == bytes {
+            Ok(Self::Ed25519(bytes))
+        } else {
+            Err(KeyError::Malformed)
+        }
     }
 
     /// X25519 key from its 32 bytes; each such string is one (RFC 7748 5).

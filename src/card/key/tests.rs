@@ -93,6 +93,15 @@ fn points_must_lie_on_the_curve() {
     let mut off = [0; 32];
     off[0] = 2;
     assert_eq!(PublicKey::from_ed25519(&off), Err(KeyError::Malformed));
+    // y = 1 is there once: not as p + 1, and not with a sign for x = 0.
+    let mut one = [0; 32];
+    one[0] = 1;
+    assert!(PublicKey::from_ed25519(&one).is_ok());
+    one[31] = 0x80;
+    assert_eq!(PublicKey::from_ed25519(&one), Err(KeyError::Malformed));
+    let mut above = [0xFF; 32];
+    (above[0], above[31]) = (0xEE, 0x7F);
+    assert_eq!(PublicKey::from_ed25519(&above), Err(KeyError::Malformed));
     assert_eq!(PublicKey::from_x25519(&off[1..]), Err(KeyError::Malformed));
     assert_eq!(PublicKey::from_x25519(&off), Ok(PublicKey::X25519(off)));
 }
