@@ -17,6 +17,7 @@ mod endless_cards;
 mod exclusive;
 mod faults;
 mod host_objects;
+mod interruption;
 mod lengths;
 mod logical_channels;
 mod login;

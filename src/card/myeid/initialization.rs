@@ -1,7 +1,9 @@
 //! Initialization: the card is emptied and gets the file system that OpenSC's profile for it has, with an officer's PIN.
 //!
 //! The card has a state of creation, in which access conditions are not looked at and PINs are set; it ends with the
-//! activation. What is torn before that is begun again by the next initialization.
+//! activation. EF.TokenInfo gets its content last of all: a card without is not initialized, so what is torn before that is
+//! begun again by the next initialization, and is nothing that anybody uses meanwhile. The list of PINs is written directly
+//! before the activation, since whoever begins again proves the officer's PIN where one is listed.
 //!
 //! The user has a PIN that nobody knows, until the officer sets one. The officer's PIN is a global unblocker: whoever has
 //! verified it sets the user's PIN without a PUK. That is good of the officer's PIN however often it is changed, where the
@@ -16,7 +18,7 @@ use super::file::{APPLICATION, select_directory};
 use super::lasting::value;
 use super::pin::{self, Pins};
 use super::store::{self, INS_PUT_DATA};
-use crate::card::command::{execute, security, selection};
+use crate::card::command::{execute, security, selection, verification};
 use crate::card::pkcs15::binary::update_binary;
 use crate::card::pkcs15::{
     AlgorithmInfo, Application, ApplicationTemplate, Common, Entry, ObjectClass, ObjectDirectoryEntry, ObjectFlags,
@@ -94,20 +96,47 @@ pub(super) fn initialize(
     let entries: Vec<u8> = [officers_entry().encode(), users_entry().encode()].concat();
     for (identifier, access, content) in [
         (EF_ODF, LIST, lists.collect()),
-        (EF_TOKEN_INFO, OFFICERS, token_info(serial, label).encode()),
+        (EF_TOKEN_INFO, OFFICERS, Vec::new()),
         (EF_UNUSED_SPACE, OFFICERS, Vec::new()),
     ] {
         select_directory(channel)?;
         file(channel, &mut files, identifier, &directory, access, &content)?;
     }
-    for (class, identifier, size) in LISTS {
-        let pins = class == ObjectClass::AuthenticationObjects;
-        let (access, content) = if pins { (OFFICERS, entries.as_slice()) } else { (LIST, &[][..]) };
+    let (pins, others): (Vec<_>, Vec<_>) =
+        LISTS.into_iter().partition(|(class, ..)| *class == ObjectClass::AuthenticationObjects);
+    for (_, identifier, size) in others {
         select_directory(channel)?;
-        file(channel, &mut files, (identifier, size), &directory, access, content)?;
+        file(channel, &mut files, (identifier, size), &directory, LIST, &[])?;
+    }
+    for (_, identifier, size) in pins {
+        select_directory(channel)?;
+        file(channel, &mut files, (identifier, size), &directory, OFFICERS, &entries)?;
     }
     execute(channel, Command::new(0x00, INS_ACTIVATE, 0x04, 0x00).data(super::AID))?;
-    selection::select(channel, super::AID).map(drop)
+    selection::select(channel, super::AID)?;
+    complete(channel, &mut files, &token_info(serial, label).encode(), &reference_data)
+}
+
+/// Writes EF.TokenInfo, which only the officer may from the activation on, who is logged out again.
+fn complete(
+    channel: &mut Channel<'_>,
+    files: &mut Application,
+    token_info: &[u8],
+    officer: &SecretBytes,
+) -> Result<(), CardError> {
+    let (identifier, size) = EF_TOKEN_INFO;
+    if token_info.len() > usize::from(size) {
+        return Err(CardError::Input);
+    }
+    verification::verify(channel, OFFICER, officer.clone())?;
+    let path = [&[0x3F, 0x00][..], &APPLICATION, &identifier.to_be_bytes()].concat();
+    files.files.select(channel, &Path::new(path))?;
+    update_binary(channel, 0, token_info)?;
+    // A card that cannot forget him does with the next selection or reset.
+    match pin::log_out(channel) {
+        Err(error @ CardError::Channel(_)) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Says in AODF that the user has a PIN, once the officer has set one. The officer is verified.
