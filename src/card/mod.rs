@@ -286,6 +286,11 @@ pub trait CardApplication: Send {
     ) -> Result<SecretBytes, CardError> {
         Err(CardError::NotSupported)
     }
+    /// What else the token holds because of a private key that was just made or moved, such as what the card attests of
+    /// it.
+    fn companions(&mut self, _: &mut Channel<'_>, _: &PrivateKey) -> Result<Vec<CardObject>, CardError> {
+        Ok(Vec::new())
+    }
     /// Deletes a key; `NotFound` where it is gone already.
     fn delete_key(&mut self, _: &mut Channel<'_>, _: KeyReference, _: Storage) -> Result<(), CardError> {
         Err(CardError::NotSupported)

@@ -1,7 +1,7 @@
 //! What is on a card.
 
 use super::key::PublicKey;
-use super::private_key::PrivateKey;
+use super::private_key::{KeyReference, PrivateKey};
 use super::secret_key::SecretKey;
 
 /// A data object on the card, in the driver's own numbering.
@@ -13,16 +13,20 @@ pub struct DataReference(pub u32);
 pub struct Attestation {
     /// What `CardApplication::read` makes it from.
     pub reference: DataReference,
+    /// The key that it is about; it goes with it.
+    pub key: KeyReference,
     /// `CKA_LABEL`. There is no `CKA_ID`: with the key's, browsers would offer it for logging in.
     pub label: String,
     /// The public key that it is about.
     pub public: Option<PublicKey>,
+    /// X.509 certificate, DER, as soon as somebody asked for it.
+    pub der: Option<Vec<u8>>,
 }
 
-/// A certificate stored on the card, or an attestation made by it.
+/// A certificate stored on the card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// Where it is; `None` for one that is no stored object, such as an attestation.
+    /// Where it is; `None` where that is not known.
     pub reference: Option<DataReference>,
     /// `CKA_ID`, shared with the key.
     pub id: Vec<u8>,
@@ -56,7 +60,7 @@ pub struct Data {
 pub enum CardObject {
     /// A certificate.
     Certificate(Certificate),
-    /// A certificate that nobody has asked for yet.
+    /// A certificate that the card makes.
     Attestation(Attestation),
     /// A private key. Its public half becomes a public key object of its own.
     PrivateKey(PrivateKey),

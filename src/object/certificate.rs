@@ -7,6 +7,7 @@ use x509_cert::time::Time;
 
 use super::attribute::Attributes;
 use super::{Content, Object, storage};
+use crate::card::key::PublicKey;
 use crate::card::{Attestation, Certificate};
 
 /// CK_CERTIFICATE_CATEGORY_TOKEN_USER: the certificate belongs to the token's owner.
@@ -16,23 +17,28 @@ const UNSPECIFIED_DOMAIN: CK_ULONG = 0;
 
 /// The object for a certificate on the token with this serial number.
 pub(super) fn object(token: &str, certificate: &Certificate) -> Object {
-    let der = &certificate.der;
-    // An attestation is the same object before and after it was asked for.
-    let content = if certificate.reference.is_some() { der } else { certificate.label.as_bytes() };
-    let unique: [&[u8]; 3] = [token.as_bytes(), &certificate.id, content];
-    let attributes = common(storage(CKO_CERTIFICATE, false, &certificate.label, &unique), &certificate.id)
-        .bytes(CKA_CHECK_VALUE, Sha1::digest(der).get(..3).unwrap_or_default())
-        .bytes(CKA_VALUE, der);
-    Object::new(parsed(attributes, der), Content::Plain)
+    let unique: [&[u8]; 3] = [token.as_bytes(), &certificate.id, &certificate.der];
+    let attributes = common(storage(CKO_CERTIFICATE, false, &certificate.label, &unique), &certificate.id);
+    Object::new(with_content(attributes, &certificate.der), Content::Plain)
 }
 
-/// The object for a certificate that the card makes when somebody asks what is in it.
+/// The object for a certificate that the card makes when somebody asks what is in it: the same before and after that.
 pub(super) fn attestation(token: &str, attestation: &Attestation) -> Object {
-    let unique: [&[u8]; 3] = [token.as_bytes(), &[], attestation.label.as_bytes()];
+    let public = attestation.public.as_ref().map(PublicKey::to_spki).unwrap_or_default();
+    let unique: [&[u8]; 3] = [token.as_bytes(), attestation.label.as_bytes(), &public];
     let attributes = common(storage(CKO_CERTIFICATE, false, &attestation.label, &unique), &[]);
-    let attributes =
-        MADE.iter().fold(attributes, |attributes, inside| attributes.on_card(*inside, attestation.reference));
+    let attributes = match &attestation.der {
+        Some(der) => with_content(attributes, der),
+        None => MADE.iter().fold(attributes, |attributes, inside| attributes.on_card(*inside, attestation.reference)),
+    };
     Object::new(attributes, Content::Plain)
+}
+
+/// Adds the certificate itself, and what is inside it.
+fn with_content(attributes: Attributes, der: &[u8]) -> Attributes {
+    let attributes =
+        attributes.bytes(CKA_CHECK_VALUE, Sha1::digest(der).get(..3).unwrap_or_default()).bytes(CKA_VALUE, der);
+    parsed(attributes, der)
 }
 
 /// What is known of a certificate when it is made.

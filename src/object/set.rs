@@ -6,7 +6,7 @@ use cryptoki_sys::{CKA_COPYABLE, CKA_DESTROYABLE, CKA_MODIFIABLE, CKP_AUTHENTICA
 
 use super::{Object, card_secret_key, certificate, data, private_key, profile, public_key};
 use crate::card::new_key::StoreAbilities;
-use crate::card::{CardObject, Certificate};
+use crate::card::{CardObject, Certificate, KeyReference};
 use crate::handle::Handles;
 
 /// An object with its handle.
@@ -122,21 +122,38 @@ impl ObjectSet {
         (set, added)
     }
 
+    /// With these too.
+    #[must_use]
+    pub fn with_all(self, cards: Vec<CardObject>, handles: &Handles) -> Self {
+        cards.into_iter().fold(self, |set, card| set.with(card, handles).0)
+    }
+
     /// With `card` in the place of what this handle stands for.
     #[must_use]
     pub fn replaced(&self, handle: u64, card: CardObject, handles: &Handles) -> Self {
         let mut set = self.clone();
         let found = set.items.iter().position(|item| item.stands(handle));
         if let Some((at, before)) = found.and_then(|at| Some((at, set.items.get(at)?.clone()))) {
+            let moved = before.key() != key_of(&card);
             let item = set.item(card, Some(&before), handles);
             if let Some(place) = set.items.get_mut(at) {
                 *place = item;
+            }
+            if moved {
+                set.forget_attestations(&before);
             }
         }
         set
     }
 
-    /// Without what this handle stands for. The public half of a private key goes with it, or alone.
+    /// What the card said of a key that is gone, or somewhere else, it says no more.
+    fn forget_attestations(&mut self, gone: &Item) {
+        let Some(key) = gone.key() else { return };
+        self.items.retain(|item| !matches!(&item.card, CardObject::Attestation(attestation) if attestation.key == key));
+    }
+
+    /// Without what this handle stands for. The public half of a private key goes with it, or alone; what the card
+    /// attests of the key goes too.
     #[must_use]
     pub fn without(&self, handle: u64) -> Self {
         let mut set = self.clone();
@@ -147,6 +164,7 @@ impl ObjectSet {
         let (gone, kept) = set.items.into_iter().partition::<Vec<_>, _>(|item| item.own.0 == handle);
         set.items = kept;
         set.parted.extend(gone.iter().filter_map(|item| item.public.as_ref().map(|public| public.0)));
+        gone.iter().for_each(|gone| set.forget_attestations(gone));
         set
     }
 
@@ -222,7 +240,16 @@ impl ObjectSet {
     }
 }
 
+/// Where a private key is.
+fn key_of(card: &CardObject) -> Option<KeyReference> {
+    if let CardObject::PrivateKey(key) = card { Some(key.reference) } else { None }
+}
+
 impl Item {
+    fn key(&self) -> Option<KeyReference> {
+        key_of(&self.card)
+    }
+
     fn stands(&self, handle: u64) -> bool {
         self.own.0 == handle || self.public.as_ref().is_some_and(|public| public.0 == handle)
     }

@@ -10,7 +10,7 @@ use super::Slot;
 use super::access::CardAccess;
 use crate::card::new_key::{NewKey, StoreAbilities};
 use crate::card::new_object::Change;
-use crate::card::{CardApplication, CardError, CardObject, Certificate, KeyReference, Role, Storage};
+use crate::card::{Attestation, CardApplication, CardError, CardObject, KeyReference, Role, Storage};
 use crate::channel::Channel;
 use crate::error::Error;
 use crate::object::Object;
@@ -101,15 +101,18 @@ impl Slot {
             Source::Own(card) | Source::PublicHalf(card) => card,
             Source::Module | Source::Parted => return Err(Error::ActionProhibited),
         };
-        let changed = self.write(generation, |writer| {
+        let (changed, companions) = self.write(generation, |writer| {
             let changed = writer.run(&mut |application, channel| application.change(channel, &card, change));
-            changed.map_err(|error| match error {
+            let changed = changed.map_err(|error| match error {
                 CardError::NotSupported => Error::AttributeReadOnly,
                 CardError::Input => Error::AttributeValueInvalid,
                 other => other.into(),
-            })
+            })?;
+            let companions = if is_moved(&card, &changed) { writer.companions(&changed) } else { Vec::new() };
+            Ok((changed, companions))
         })?;
-        self.show(generation, |set| (set.replaced(handle, changed, self.handles()), ()))
+        let handles = self.handles();
+        self.show(generation, |set| (set.replaced(handle, changed, handles).with_all(companions, handles), ()))
     }
 
     /// CKA_ID of the private key for which this holds.
@@ -151,19 +154,26 @@ impl Slot {
         make: impl FnOnce(&mut Writer<'_, '_, '_>) -> Result<CardObject, CardError>,
     ) -> Result<Added, Error> {
         self.objects(generation)?;
-        let card = self.write(generation, |writer| make(writer).map_err(refusal))?;
-        self.show(generation, |set| set.with(card, self.handles()))
+        let (card, companions) = self.write(generation, |writer| {
+            let card = make(writer).map_err(refusal)?;
+            let companions = writer.companions(&card);
+            Ok((card, companions))
+        })?;
+        self.show(generation, |set| {
+            let (set, added) = set.with(card, self.handles());
+            (set.with_all(companions, self.handles()), added)
+        })
     }
 
     /// The object with this handle; an attestation that nobody asked for is made first, once for each insertion.
     pub fn attestation(&self, generation: u64, handle: u64) -> Result<Arc<Object>, Error> {
-        if let Some(Source::Own(CardObject::Attestation(found))) = self.objects(generation)?.source(handle) {
+        let source = self.objects(generation)?.source(handle);
+        if let Some(Source::Own(CardObject::Attestation(found @ Attestation { der: None, .. }))) = source {
             let made = self.with_card(generation, |access| {
                 Ok(access.probably(|application, channel| application.read(channel, found.reference))?)
             })?;
-            let (id, label, public, der) = (Vec::new(), found.label, found.public, made.to_vec());
-            let certificate = CardObject::Certificate(Certificate { reference: None, id, label, der, public });
-            self.show(generation, |set| (set.replaced(handle, certificate, self.handles()), ()))?;
+            let made = CardObject::Attestation(Attestation { der: Some(made.to_vec()), ..found });
+            self.show(generation, |set| (set.replaced(handle, made, self.handles()), ()))?;
         }
         self.object(generation, handle)
     }
@@ -235,6 +245,13 @@ impl Writer<'_, '_, '_> {
         Ok(())
     }
 
+    /// What the token holds besides because of a key that has come. Where the card does not say, it is found when the
+    /// card is next read.
+    fn companions(&mut self, card: &CardObject) -> Vec<CardObject> {
+        let CardObject::PrivateKey(key) = card else { return Vec::new() };
+        self.access.certainly(|application, channel| application.companions(channel, key)).unwrap_or_default()
+    }
+
     /// Runs one operation; what the card refuses to an officer is proved and run once more.
     fn run<R>(&mut self, work: Work<'_, R>) -> Result<R, CardError> {
         let result = self.access.certainly(&mut *work);
@@ -262,6 +279,11 @@ impl Writer<'_, '_, '_> {
             }
         })
     }
+}
+
+/// Whether a private key is somewhere else now.
+fn is_moved(before: &CardObject, now: &CardObject) -> bool {
+    matches!((before, now), (CardObject::PrivateKey(before), CardObject::PrivateKey(now)) if before.reference != now.reference)
 }
 
 /// What a refusal to make an object means to the caller.

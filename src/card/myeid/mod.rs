@@ -3,8 +3,8 @@
 //! A PKCS#15 file system in the DF 5015, in which keys are files that the card computes with. A key's reference is its
 //! file identifier. Cards from 4.0.10 on have volatile memory for keys: the module's session objects.
 //!
-//! Commands from a fresh card to its [`Description`]: GET DATA of card information and capabilities, SELECT and READ
-//! BINARY of EF.TokenInfo, EF.ODF and AODF, empty VERIFY: nine.
+//! Commands from a fresh card to its [`crate::card::Description`]: GET DATA of card information and capabilities, SELECT and
+//! READ BINARY of EF.TokenInfo, EF.ODF and AODF, empty VERIFY: nine.
 
 mod card_information;
 mod cipher;

@@ -5,7 +5,7 @@ use cardea_apdu::{StatusWord, Tag};
 use super::identity::read_discovery;
 use super::management::{self, Officer};
 use super::yubikey::{self, Maker, Version};
-use super::{LogOut, Piv, data_object, general_authenticate, objects, pin};
+use super::{LogOut, Piv, attestation, data_object, general_authenticate, objects, pin};
 use crate::card::command::{meaning, selection};
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, PrivateValue, Storage, StoreAbilities};
@@ -93,7 +93,7 @@ impl CardApplication for Piv {
     }
 
     fn read(&mut self, channel: &mut Channel<'_>, reference: DataReference) -> Result<SecretBytes, CardError> {
-        match objects::attested_key(reference) {
+        match attestation::attested_key(reference) {
             Some(key) => yubikey::attest(channel, key),
             None => data_object::read(channel, Tag::new(reference.0)),
         }
@@ -254,6 +254,10 @@ impl CardApplication for Piv {
         value: &PrivateValue,
     ) -> Result<PrivateKey, CardError> {
         self.import(channel, reference, new, value)
+    }
+
+    fn companions(&mut self, channel: &mut Channel<'_>, key: &PrivateKey) -> Result<Vec<CardObject>, CardError> {
+        attestation::of_new(self, channel, key)
     }
 
     fn delete_key(

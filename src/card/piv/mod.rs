@@ -1,6 +1,6 @@
 //! The PIV card application (SP 800-73-4 and -5, 800-78-5) with Yubico's extensions: read and use.
 //!
-//! Commands from a fresh card to its [`Description`]: GET DATA of the discovery object (fails where another
+//! Commands from a fresh card to its [`crate::card::Description`]: GET DATA of the discovery object (fails where another
 //! application is current), SELECT, the discovery object again, the firmware version (FD, asked once even where
 //! nobody knows it), CHUID, empty VERIFY: six. A YubiKey from 5.0 gives its serial (F8) in place of the CHUID.
 //! All objects of a card with four certificates cost seven more, those of a YubiKey with metadata thirteen (`objects`).
@@ -8,6 +8,7 @@
 //! What cards answer is hostile: structures are read with bounds, and a broken object is left out rather than
 //! making the others unusable.
 
+mod attestation;
 mod certificate;
 mod chuid;
 mod contract;
@@ -51,6 +52,8 @@ pub struct Piv {
     chuid: Known<Vec<u8>>,
     /// The card fills answers to GET METADATA; `None` until it was asked.
     metadata: Option<bool>,
+    /// The certificate of its attestations is among the objects; `None` where that was not asked.
+    attests: Option<bool>,
     log_out: LogOut,
     /// The management key was authenticated since the application was selected.
     administers: bool,
@@ -117,6 +120,7 @@ impl Piv {
             serial: Known::NotAsked,
             chuid: Known::NotAsked,
             metadata: None,
+            attests: None,
             log_out: LogOut::Untried,
             administers: false,
             fresh: false,

@@ -13,6 +13,7 @@
 //! an attestation certificate, attestations of the keys generated on it: one costs a signature, which would double the
 //! start.
 
+use super::attestation;
 use super::certificate::certificate;
 use super::data_object::{self, DataObject};
 use super::general_authenticate::{abilities, algorithm};
@@ -21,13 +22,8 @@ use super::key_reference::{PivKey, RETIRED_KEYS, possible_usage};
 use super::yubikey::{self, KeyMetadata, Metadata, Version};
 use super::{Piv, x509};
 use crate::card::key::PublicKey;
-use crate::card::{
-    Attestation, CardError, CardObject, Certificate, DataReference, KeyPolicy, KeyReference, PrivateKey, Storage,
-};
+use crate::card::{CardError, CardObject, Certificate, DataReference, KeyPolicy, KeyReference, PrivateKey, Storage};
 use crate::channel::Channel;
-
-/// Data references of attestations: this with the key reference in the low byte. No tag is like it.
-const ATTESTATION: u32 = 0xF900;
 
 /// Reads the card.
 pub(super) fn read(piv: &mut Piv, channel: &mut Channel<'_>) -> Result<Vec<CardObject>, CardError> {
@@ -52,21 +48,9 @@ pub(super) fn read(piv: &mut Piv, channel: &mut Channel<'_>) -> Result<Vec<CardO
             without -= 1;
         }
     }
-    if piv.maker.is_yubikey()
-        && !generated.is_empty()
-        && let Some(stored) = read_certificate(channel, PivKey::ATTESTATION)?
-    {
-        let public = x509::fields(&stored).and_then(|fields| fields.public);
-        objects.push(certificate_object(PivKey::ATTESTATION, stored, public, true));
-        objects.extend(generated.into_iter().map(|(key, public)| CardObject::Attestation(attestation(key, public))));
-    }
+    objects.extend(attestation::of_all(piv, channel, generated)?);
     add_data(piv, channel, history, &mut objects)?;
     Ok(objects)
-}
-
-/// The key reference of an attestation's data reference.
-pub(super) fn attested_key(reference: DataReference) -> Option<u8> {
-    u8::try_from(reference.0.checked_sub(ATTESTATION)?).ok()
 }
 
 /// The certificate of `key`; a broken one is as good as none.
@@ -173,7 +157,7 @@ fn private_key(
     })
 }
 
-fn certificate_object(key: PivKey, der: Vec<u8>, public: Option<PublicKey>, belongs: bool) -> CardObject {
+pub(super) fn certificate_object(key: PivKey, der: Vec<u8>, public: Option<PublicKey>, belongs: bool) -> CardObject {
     let id = if belongs { vec![key.id] } else { Vec::new() };
     CardObject::Certificate(Certificate {
         reference: Some(DataReference(key.certificate.number())),
@@ -206,14 +190,6 @@ pub(super) fn metadata(piv: &mut Piv, channel: &mut Channel<'_>, key: PivKey) ->
         KeyMetadata::NoKey | KeyMetadata::Unsupported => {}
     }
     Ok(answer)
-}
-
-fn attestation(key: PivKey, public: Option<PublicKey>) -> Attestation {
-    Attestation {
-        reference: DataReference(ATTESTATION | u32::from(key.reference)),
-        label: format!("Attestation of {}", key.label()),
-        public,
-    }
 }
 
 fn add_data(

@@ -65,16 +65,12 @@ fn handles_of(set: &ObjectSet) -> Vec<u64> {
 
 #[test]
 fn an_attestation_is_the_same_certificate_before_and_after_it_was_asked_for() {
-    let label = "Attestation of a key".to_owned();
-    let reference = DataReference(7);
-    let attestation = CardObject::Attestation(Attestation { reference, label: label.clone(), public: None });
-    let (set, handles) = set(&[attestation]);
+    let (set, handles) = set(&[attestation(1, None)]);
     let handle = handles_of(&set)[0];
     let before = set.find(handle).unwrap();
     assert!(before.is_made_by(CKA_VALUE) && before.is_made_by(CKA_SERIAL_NUMBER) && !before.is_made_by(CKA_LABEL));
     assert!(before.attributes().equals(CKA_ID, &[]), "no key's");
-    let made = Certificate { reference: None, id: Vec::new(), label, der: vec![0x30, 0x00], public: None };
-    let after = set.replaced(handle, CardObject::Certificate(made), &handles);
+    let after = set.replaced(handle, attestation(1, Some(&[0x30, 0x00])), &handles);
     let after = after.find(handle).unwrap();
     assert!(!after.is_made_by(CKA_VALUE) && after.attributes().equals(CKA_VALUE, &[0x30, 0x00]));
     for same in [CKA_UNIQUE_ID, CKA_DESTROYABLE, CKA_LABEL, CKA_CERTIFICATE_TYPE] {
@@ -82,6 +78,25 @@ fn an_attestation_is_the_same_certificate_before_and_after_it_was_asked_for() {
     }
     let types = |object: &Object| object.attributes().iter().map(|(kind, _)| kind).collect::<Vec<_>>();
     assert_eq!(types(before), types(after));
+}
+
+fn attestation(key: u16, der: Option<&[u8]>) -> CardObject {
+    let (reference, key) = (DataReference(7), KeyReference(key));
+    let (label, der) = ("Attestation of a key".to_owned(), der.map(<[u8]>::to_vec));
+    CardObject::Attestation(Attestation { reference, key, label, public: None, der })
+}
+
+#[test]
+fn an_attestation_goes_with_its_key_or_when_the_key_is_moved() {
+    let (set, handles) = set(&[key(1), key(2), attestation(1, None), attestation(2, Some(&[0x30, 0x00]))]);
+    let count = |set: &ObjectSet| set.card_objects().filter(|card| matches!(card, CardObject::Attestation(_))).count();
+    let own = |reference| set.private_key(|key| key.reference == KeyReference(reference)).unwrap();
+    assert_eq!(count(&set.without(own(1))), 1);
+    assert_eq!(count(&set.without(own(1)).without(own(2))), 0);
+    assert_eq!(count(&set.replaced(own(2), key(2), &handles)), 2);
+    let moved = set.replaced(own(2), key(3), &handles);
+    let left: Vec<_> = moved.card_objects().filter(|card| matches!(card, CardObject::Attestation(_))).collect();
+    assert_eq!(left, [&attestation(1, None)]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use cardea_pkcs11::card::driver::DRIVERS;
 use cardea_pkcs11::configuration::Configuration;
 use cardea_pkcs11::error::Error;
 use cardea_pkcs11::mechanism::{Mechanism, PairType};
-use cardea_pkcs11::session::objects::{AttributeValue, attribute_values, create};
+use cardea_pkcs11::session::objects::{AttributeValue, attribute_values, create, destroy, set_attributes};
 use cardea_pkcs11::session::{Session, generate};
 use cryptoki_sys::*;
 
@@ -158,4 +158,39 @@ fn a_generated_key_is_attested_and_an_imported_one_is_not() {
     assert!(der.windows(64).any(|window| point.ends_with(window)), "it is about another key");
     let issuer = named(b"PIV Attestation")[0];
     assert_eq!(attribute(&theirs, issuer, CKA_ID), [0x19]);
+}
+
+#[test]
+fn attestations_come_go_and_move_with_their_keys() {
+    let setting = card(PivOptions { version: [5, 7, 1], ..PivOptions::default() });
+    let session = administered(&setting);
+    let shown = |wanted: &[u8]| -> Vec<u64> {
+        let certificates = find_all(&session, &[(CKA_CLASS, &CKO_CERTIFICATE.to_ne_bytes())]).unwrap();
+        certificates.into_iter().filter(|found| attribute(&session, *found, CKA_LABEL) == wanted).collect()
+    };
+    let about = |attestation: u64, id: u8| {
+        let point = attribute(&session, public(&session, id), CKA_EC_POINT);
+        attribute(&session, attestation, CKA_VALUE).windows(64).any(|window| point.ends_with(window))
+    };
+    let key = generated(&session, 1, &[]).unwrap();
+    generated(&session, 2, &[]).unwrap();
+    imported(&session, 3, &[]).unwrap();
+    assert_eq!(shown(b"PIV Attestation").len(), 1, "who attests");
+    let [first] = shown(b"Attestation of PIV Authentication")[..] else { panic!() };
+    let [second] = shown(b"Attestation of Digital Signature")[..] else { panic!() };
+    assert!(about(first, 1) && about(second, 2));
+    assert_eq!(shown(b"Attestation of Key Management"), [0; 0]);
+
+    let unique = attribute(&session, first, CKA_UNIQUE_ID);
+    destroy(&session, key).unwrap();
+    assert_eq!(shown(b"Attestation of PIV Authentication"), [0; 0]);
+    let key = generated(&session, 1, &[]).unwrap();
+    let [first] = shown(b"Attestation of PIV Authentication")[..] else { panic!() };
+    assert!(about(first, 1), "of the new key");
+    assert_ne!(attribute(&session, first, CKA_UNIQUE_ID), unique);
+
+    set_attributes(&session, key, template(&[(CKA_ID, &[5])])).unwrap();
+    assert_eq!(shown(b"Attestation of PIV Authentication"), [0; 0]);
+    let [moved] = shown(b"Attestation of Retired Key Management 1")[..] else { panic!() };
+    assert!(about(moved, 5));
 }
