@@ -10,6 +10,7 @@ mod keys;
 mod listing;
 mod pins;
 mod registration;
+mod revival;
 mod signatures;
 mod transcripts;
 mod usage;

@@ -14,6 +14,9 @@ use crate::cards::Cards;
 use crate::failure::{Exit, Failure, no_card, no_reader};
 use crate::uri::{Class, Uri};
 
+/// CKF_TOKEN_INITIALIZED.
+const TOKEN_INITIALIZED: u64 = 0x400;
+
 /// Which token.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct TokenChoice {
@@ -140,6 +143,11 @@ impl<'c> Token<'c> {
     /// Its slot.
     pub(crate) fn slot(&self) -> &Arc<Slot> {
         &self.slot
+    }
+
+    /// Whether it was ever initialized, and that to its end.
+    pub(crate) fn is_initialized(&self) -> bool {
+        self.info.flags & TOKEN_INITIALIZED != 0
     }
 
     /// CK_TOKEN_INFO.

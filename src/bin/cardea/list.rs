@@ -36,6 +36,7 @@ struct TokenEntry {
     model: String,
     serial: String,
     uri: String,
+    initialized: bool,
     objects: Vec<ObjectEntry>,
 }
 
@@ -96,6 +97,7 @@ fn entry(token: &Token<'_>) -> Result<TokenEntry, Failure> {
         model: info.model.clone(),
         serial: info.serial.clone(),
         uri: token.uri().to_string(),
+        initialized: token.is_initialized(),
         objects,
     })
 }
@@ -146,6 +148,9 @@ fn show(entry: &Entry, output: &Output) -> Result<(), Failure> {
     };
     output.line(format!("  {}", output.paint(Colour::Green, &printable(&token.label))))?;
     output.line(format!("    {}", output.paint(Colour::Faint, &token.uri)))?;
+    if !token.initialized {
+        output.line("    not initialized: `cardea reset` makes it ready for use".to_owned())?;
+    }
     for object in &token.objects {
         let details = [object.key.clone(), object.subject.clone(), object.pin.map(|pin| format!("PIN {pin}"))];
         let details: Vec<String> = details.into_iter().flatten().map(|text| printable(&text)).collect();

@@ -86,9 +86,13 @@ fn unusable(failure: Failure, atr: &str) -> Finding {
     }
 }
 
-/// A token that can be used.
+/// A token that is known.
 fn there(token: &Token<'_>) -> Vec<Finding> {
     let label = &token.info().label;
+    if !token.is_initialized() {
+        let what = format!("{label}: the card is new, or its initialization was interrupted");
+        return vec![Finding::problem("token-uninitialized", what, "`cardea reset` makes it ready for use")];
+    }
     let mut findings = vec![Finding::ok("token", format!("token {label}, serial number {}", token.info().serial))];
     match token.items() {
         Ok(items) => {
