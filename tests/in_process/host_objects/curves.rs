@@ -1,8 +1,12 @@
-//! Public keys on every curve, as C_CreateObject takes them, and the signatures that they verify: OpenSSL's.
+//! Keys on every curve, as C_CreateObject takes them, and the signatures that they verify: OpenSSL's.
 
-use cardea_pkcs11::card::key::{Curve, PublicKey, octet_string};
+use cardea_pkcs11::card::Role;
+use cardea_pkcs11::card::key::{Curve, KeyKind, PublicKey, octet_string};
 use cardea_pkcs11::error::Error;
 use cardea_pkcs11::mechanism::{Hash, Parameters};
+use cardea_pkcs11::object::Creator;
+use cardea_pkcs11::object::created::Imported;
+use cardea_pkcs11::object::private_key_info::DecodedKey;
 use cardea_pkcs11::session::verify;
 use cryptoki_sys::*;
 
@@ -196,4 +200,61 @@ fn the_information_about_a_key_has_its_point_in_either_form() {
             assert_eq!(refused, Err(Error::TemplateInconsistent), "{curve:?}");
         }
     }
+}
+
+/// What C_CreateObject makes of a private key for a card.
+fn brought(pairs: &Pairs) -> Result<PublicKey, Error> {
+    let officer = Creator { role: Some(Role::SecurityOfficer), read_write: true };
+    Imported::parse(&template(pairs), officer).map(|imported| imported.public)
+}
+
+#[test]
+fn private_keys_of_openssl_give_their_public_halves() {
+    let lines = include_str!("private-keys.txt").lines().filter(|line| !line.starts_with('#'));
+    let mut curves = Vec::new();
+    for line in lines {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let curve = Curve::ALL.into_iter().find(|curve| curve.name() == fields[0]).unwrap();
+        let [info, own, point] = [1, 2, 3].map(|index| hex::decode(fields[index]).unwrap());
+        let decoded = DecodedKey::from_private_key_info(&info).unwrap();
+        assert_eq!(decoded.kind(), Some(KeyKind::Ec(curve)));
+        let scalar = decoded.numbers.shown(CKA_VALUE).unwrap();
+        assert_eq!(DecodedKey::from_ec_private_key(&own).unwrap().numbers.shown(CKA_VALUE), Some(scalar));
+        let pairs = vec![
+            (CKA_CLASS, number(CKO_PRIVATE_KEY)),
+            (CKA_KEY_TYPE, number(CKK_EC)),
+            (CKA_TOKEN, YES.to_vec()),
+            (CKA_EC_PARAMS, curve.oid_der().to_vec()),
+            (CKA_VALUE, scalar.to_vec()),
+        ];
+        let public = PublicKey::from_ec_point(curve, &point).unwrap();
+        let same = [
+            (CKA_VALUE, [&[0, 0], scalar].concat()),
+            (CKA_EC_PARAMS, printable(if curve == Curve::P256 { "prime256v1" } else { curve.name() })),
+            (CKA_EC_POINT, octet_string(&compressed(&point))),
+            (CKA_PUBLIC_KEY_INFO, public.to_spki()),
+        ];
+        for (attribute, value) in same {
+            assert_eq!(
+                brought(&with(&pairs, &[(attribute, &value)])).as_ref(),
+                Ok(&public),
+                "{curve:?} {attribute:#x}"
+            );
+        }
+        let length = curve.field_len();
+        for bad in [vec![0; length], vec![0xFF; length], [&[1], scalar].concat(), vec![]] {
+            let refused = brought(&with(&pairs, &[(CKA_VALUE, &bad)]));
+            assert_eq!(refused, Err(Error::AttributeValueInvalid), "{curve:?} {bad:02X?}");
+        }
+        let mut one = vec![0; length];
+        one[length - 1] = 1;
+        let generator = PublicKey::of_scalar(curve, &one).unwrap();
+        let other = [(CKA_EC_POINT, generator.ec_point().unwrap()), (CKA_PUBLIC_KEY_INFO, generator.to_spki())];
+        for (attribute, value) in other {
+            let refused = brought(&with(&pairs, &[(attribute, &value)]));
+            assert_eq!(refused, Err(Error::TemplateInconsistent), "{curve:?} {attribute:#x}");
+        }
+        curves.push(curve);
+    }
+    assert_eq!(curves, Curve::ALL);
 }
