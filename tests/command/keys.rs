@@ -106,7 +106,12 @@ fn a_key_is_read_in_every_form_that_openssl_writes() {
     make(&["ec", "-in", "ec.pem", "-out", "ec-sec1.pem"]);
     make(&["pkey", "-in", "ec.pem", "-outform", "DER", "-out", "ec.der"]);
     make(&["rsa", "-in", "rsa.pem", "-traditional", "-outform", "DER", "-out", "rsa-pkcs1.der"]);
-    for (index, file) in ["rsa-pkcs1.pem", "rsa-pkcs1.der", "ec.pem", "ec-sec1.pem", "ec.der"].into_iter().enumerate() {
+    // As `openssl ecparam -genkey` writes them: the parameters, then the key.
+    make(&["ecparam", "-name", "secp384r1", "-out", "parameters.pem"]);
+    let read = |name: &str| std::fs::read_to_string(bench.directory().join(name)).unwrap();
+    std::fs::write(bench.directory().join("ec-both.pem"), read("parameters.pem") + &read("ec-sec1.pem")).unwrap();
+    let files = ["rsa-pkcs1.pem", "rsa-pkcs1.der", "ec.pem", "ec-sec1.pem", "ec-both.pem", "ec.der"];
+    for (index, file) in files.into_iter().enumerate() {
         let id = format!("6{index}");
         bench.with_pins(&[&pin], &["import", "--id", &id, file]).succeeded();
         std::fs::write(bench.directory().join("content"), file).unwrap();

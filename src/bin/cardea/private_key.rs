@@ -10,6 +10,9 @@ use crate::failure::{Exit, Failure};
 use crate::pkcs12::{Pkcs12, is_encrypted_key};
 use crate::writer::Attributes;
 
+/// The last line of a curve's parameters in PEM.
+const END_OF_PARAMETERS: &[u8] = b"-----END EC PARAMETERS-----";
+
 /// What may be behind a passphrase.
 pub(crate) enum KeyFile {
     /// A key for everybody who has the file.
@@ -41,7 +44,7 @@ impl KeyFile {
                     .map(Self::Plain),
             };
         }
-        let (label, der) = der::pem::decode_vec(content).map_err(|_| unreadable())?;
+        let (label, der) = der::pem::decode_vec(without_parameters(content)).map_err(|_| unreadable())?;
         let der = SecretBytes::new(der);
         let key = match label {
             "PRIVATE KEY" => DecodedKey::from_private_key_info(&der),
@@ -52,6 +55,14 @@ impl KeyFile {
         };
         PrivateKeyFile::of(key.map_err(|_| unreadable())?).map(Self::Plain)
     }
+}
+
+/// What follows the parameters of a curve, which `openssl ecparam -genkey` writes before the key, and which the key
+/// repeats.
+fn without_parameters(content: &[u8]) -> &[u8] {
+    let end = content.windows(END_OF_PARAMETERS.len()).position(|window| window == END_OF_PARAMETERS);
+    let rest = end.and_then(|end| content.get(end + END_OF_PARAMETERS.len()..)).unwrap_or(content);
+    rest.trim_ascii_start()
 }
 
 fn unreadable() -> Failure {
