@@ -131,6 +131,7 @@ impl Slot {
             let outcome =
                 access.certainly(|application, channel| application.change_reference_data(channel, role, old, new));
             self.note(generation, role, (Some(old), tries), &outcome)?;
+            self.doubt(access, generation, role, &outcome)?;
             outcome?;
             if tries == Tries::Counted {
                 self.guard.lock().forget(role);
@@ -175,6 +176,10 @@ impl Slot {
             let outcome =
                 access.certainly(|application, channel| application.set_tries(channel, &officer, user, tries));
             self.note(generation, Role::User, (Some(user), counted), &outcome)?;
+            if is_uncertain(&outcome) {
+                *self.guard.lock() = PinGuard::default();
+                let _ = self.log_out_on(access, generation);
+            }
             outcome?;
             *self.guard.lock() = PinGuard::default();
             // The user's PIN that was proved for it is not to stay.
@@ -192,8 +197,11 @@ impl Slot {
     pub fn reset_pin_by_code(&self, generation: u64, code: &Pin, new: &Pin) -> Result<(), Error> {
         self.judge_length(generation, Role::User, new)?;
         self.with_card(generation, |access| {
-            access.certainly(|application, channel| application.reset_by_code(channel, code, new))?;
+            let outcome = access.certainly(|application, channel| application.reset_by_code(channel, code, new));
+            self.doubt(access, generation, Role::User, &outcome)?;
+            outcome?;
             self.guard.lock().forget(Role::User);
+            self.remember_user(generation, None)?;
             self.with_state(generation, |state| state.user.succeeded())
         })
     }
@@ -214,6 +222,7 @@ impl Slot {
             let outcome =
                 access.certainly(|application, channel| application.reset_retry_counter(channel, &officer, new));
             self.note(generation, Role::SecurityOfficer, (Some(&officer), tries), &outcome)?;
+            self.doubt(access, generation, Role::User, &outcome)?;
             outcome?;
             self.guard.lock().forget(Role::User);
             let facilities = access.facilities();
@@ -335,6 +344,36 @@ impl Slot {
         })
     }
 
+    /// An exchange that replaces the reference data of `role` may have broken off with either of them valid: a PIN that was
+    /// refused may be right by now, and the one that is remembered wrong, which is not sent any more.
+    pub(super) fn doubt(
+        &self,
+        access: &mut CardAccess<'_, '_>,
+        generation: u64,
+        role: Role,
+        outcome: &Result<(), CardError>,
+    ) -> Result<(), Error> {
+        if !is_uncertain(outcome) {
+            return Ok(());
+        }
+        self.guard.lock().forget(role);
+        if role == Role::User {
+            return self.remember_user(generation, None);
+        }
+        let was_logged_in = self.with_state(generation, |state| {
+            let was_logged_in = matches!(state.login, Login::SecurityOfficer { .. });
+            if was_logged_in {
+                state.log_out();
+            }
+            was_logged_in
+        })?;
+        if was_logged_in {
+            // What fails here, as the exchange before did, is made up for when the last session closes.
+            let _ = self.log_out_on(access, generation);
+        }
+        Ok(())
+    }
+
     /// With certainty about the selection: this too is a VERIFY, and another application's must not get it.
     pub(super) fn log_out_on(&self, access: &mut CardAccess<'_, '_>, generation: u64) -> Result<(), Error> {
         match access.certainly(|application, channel| application.log_out(channel)) {
@@ -385,5 +424,15 @@ impl Slot {
             Role::SecurityOfficer => description.so_pin.ok_or(Error::UserTypeInvalid)?,
         };
         if pin.is_empty() || !(min_length..=max_length).contains(&pin.len()) { Err(Error::PinLenRange) } else { Ok(()) }
+    }
+}
+
+/// Whether nobody knows what a command has done on the card: its answer is missing, or says that memory was changed or
+/// nothing (ISO 7816-4 5.6: 65xx, 6F00).
+pub(super) fn is_uncertain(outcome: &Result<(), CardError>) -> bool {
+    match outcome {
+        Err(CardError::Channel(_)) => true,
+        Err(CardError::Status { status, .. }) => matches!(status.sw1(), 0x65 | 0x6F),
+        _ => false,
     }
 }

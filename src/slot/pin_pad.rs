@@ -122,6 +122,11 @@ impl Slot {
         self.guard_tries(access, generation, role)?;
         let outcome = access.enter_pin(purpose, &|| interruption().is_some());
         self.note(generation, role, (None, Tries::Counted), &outcome)?;
+        match purpose {
+            PinUse::Change(role) => self.doubt(access, generation, role, &outcome)?,
+            PinUse::Reset(_) => self.doubt(access, generation, Role::User, &outcome)?,
+            PinUse::Verify(_) | PinUse::VerifyFurther | PinUse::VerifyFor(_) => {}
+        }
         match outcome {
             Err(CardError::Entry(_)) if interruption().is_some() => {
                 Err(interruption().unwrap_or(Error::FunctionCanceled))

@@ -149,7 +149,7 @@ fn show(entry: &Entry, output: &Output) -> Result<(), Failure> {
     output.line(format!("  {}", output.paint(Colour::Green, &printable(&token.label))))?;
     output.line(format!("    {}", output.paint(Colour::Faint, &token.uri)))?;
     if !token.initialized {
-        output.line("    not initialized: `cardea reset` makes it ready for use".to_owned())?;
+        output.line("    not initialized: `cardea reset` makes it ready for use")?;
     }
     for object in &token.objects {
         let details = [object.key.clone(), object.subject.clone(), object.pin.map(|pin| format!("PIN {pin}"))];

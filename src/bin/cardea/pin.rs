@@ -16,6 +16,11 @@ use crate::reset;
 /// Hexadecimal digits of the shortest management key.
 const SHORTEST_KEY: usize = 32;
 
+/// What to do where a change of a PIN broke off.
+const OLD_OR_NEW: &str = "the new one may be set already: put the card in again and try that first";
+/// The same where the tries were to be set.
+const OLD_OR_FACTORYS: &str = "the PIN may be 123456 already, and the PUK 12345678";
+
 /// What to do with PINs.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Arguments {
@@ -140,8 +145,15 @@ fn change(token: &Token<'_>, officer: bool, mut entry: PinEntry, output: &Output
         return Err(Failure::new(Exit::PinBlocked, "the PIN is blocked").advise("`cardea pin unblock` sets a new one"));
     }
     let new = entry.ask_new(&format!("new {name}"))?;
-    session.set_pin(Some(old), Some(new)).map_err(|error| refused(token, error, officer, name))?;
+    session
+        .set_pin(Some(old), Some(new))
+        .map_err(|error| broken_off(refused(token, error, officer, name), error, OLD_OR_NEW))?;
     done(output, name)
+}
+
+/// A refusal, with what the PINs may be where nobody knows whether the card has set them.
+fn broken_off(failure: Failure, error: Error, advice: &str) -> Failure {
+    if matches!(error, Error::DeviceError | Error::DeviceRemoved) { failure.advise(advice) } else { failure }
 }
 
 fn unblock(token: &Token<'_>, mut entry: PinEntry, output: &Output) -> Result<(), Failure> {
@@ -154,7 +166,7 @@ fn unblock(token: &Token<'_>, mut entry: PinEntry, output: &Output) -> Result<()
     } else {
         Some(entry.ask_new("new PIN")?)
     };
-    session.init_pin(new).map_err(|error| refused(token, error, true, name))?;
+    session.init_pin(new).map_err(|error| broken_off(refused(token, error, true, name), error, OLD_OR_NEW))?;
     done(output, "PIN")
 }
 
@@ -197,7 +209,7 @@ fn set_tries(token: &Token<'_>, tries: (u8, u8), mut entry: PinEntry, output: &O
     let generation = token.slot().present().map_err(|error| token.explain(error))?;
     token.slot().set_tries(generation, &user, tries).map_err(|error| match error {
         Error::FunctionNotSupported => Failure::new(Exit::NotSupported, "this card does not let its tries be set"),
-        other => refused(token, other, false, "PIN"),
+        other => broken_off(refused(token, other, false, "PIN"), other, OLD_OR_FACTORYS),
     })?;
     if output.is_json() {
         return output.value(&serde_json::json!({ "pin_tries": tries.0, "puk_tries": tries.1 }));

@@ -1,6 +1,7 @@
 //! The power is lost, or the link fails, at every single command of what changes a card for good.
 
 mod initialization;
+mod pins;
 
 use std::sync::Arc;
 
@@ -21,9 +22,9 @@ use super::setting::library;
 /// The ATR of a YubiKey 5.
 const YUBIKEY: &str = "3BFD1300008131FE158073C021C057597562694B657940";
 
-/// What happens at a command: before the card has seen it or after it has executed it, with the card gone or with the link
-/// as good as before.
-const CUTS: [Action; 4] = [Action::RemoveCard, Action::RemoveCardAfter, Action::Fail, Action::LoseResponse];
+/// What happens at a command: the card is gone before it has seen it, or after it has executed it; or it is there as before,
+/// and only the answer is lost.
+const CUTS: [Action; 3] = [Action::RemoveCard, Action::RemoveCardAfter, Action::LoseResponse];
 
 /// A card in a reader before a Library.
 struct Desk {
@@ -64,21 +65,27 @@ impl Desk {
     }
 }
 
-/// Does `work` on a fresh card once for each command that it needs and each way of cutting, and then `judge`s; it gets which
-/// command that was, and how it was cut.
-fn at_every_command<T>(fresh: impl Fn() -> Desk, work: impl Fn(&Desk) -> T, judge: impl Fn(&Desk, T, &str, &[u8])) {
+/// Does `work` on a fresh card once for each command that it needs and each way of cutting, and then `judge`s; it gets how
+/// that command was cut, and the command.
+fn at_every_command<S, T>(
+    fresh: impl Fn() -> S,
+    desk: impl Fn(&S) -> &Desk,
+    work: impl Fn(&S) -> T,
+    judge: impl Fn(&S, T, &str, &[u8]),
+) {
     let whole = fresh();
     work(&whole);
-    let commands = whole.commands();
+    let commands = desk(&whole).commands();
     assert!(!commands.is_empty());
     for (nth, command) in (1..).zip(&commands) {
         for cut in CUTS {
-            let desk = fresh();
+            let scene = fresh();
+            let desk = desk(&scene);
             desk.reader.virtual_reader().fault(Fault::at(nth, cut.clone()));
-            let outcome = work(&desk);
+            let outcome = work(&scene);
             desk.recover();
             let what = format!("{cut:?} at {nth} of {}, {:02X}", commands.len(), command[1]);
-            judge(&desk, outcome, &what, command);
+            judge(&scene, outcome, &what, command);
         }
     }
 }
