@@ -1,14 +1,16 @@
 //! What is left in this process's memory of a secret key whose time is over (Linux: /proc/self/mem).
 
 use std::fs::{self, File};
+use std::io::BufRead;
 use std::os::unix::fs::FileExt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cardea_pkcs11::mechanism::Salt;
 use cardea_pkcs11::mechanism::{Hash, Mechanism, Parameters};
 use cardea_pkcs11::object::template::Template;
 use cardea_pkcs11::session::{Session, decrypt, derive, digest, encrypt, objects, sign, wrap};
 use cryptoki_sys::*;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{cbc, mechanism, number};
 use crate::in_process::setting::Setting;
@@ -48,7 +50,6 @@ impl Masked {
         let [start, end] = range.map(|number| u64::from_str_radix(number, 16).unwrap());
         let own = chunk.as_ptr().addr() as u64..chunk.as_ptr().addr() as u64 + CHUNK as u64;
         let mut copies = 0;
-        // Keys lie at multiples of 4 in what is searched for: schedules, states, allocations.
         for at in (start..end).step_by(CHUNK - OVERLAP) {
             let wanted = chunk.len().min((end - at) as usize);
             let Ok(read) = memory.read_at(&mut chunk[..wanted], at) else { break };
@@ -59,17 +60,21 @@ impl Masked {
                 let found = self.copies_in(&chunk[page..read.min(page + PAGE + OVERLAP)]);
                 copies += found.filter(|offset| !own.contains(&(at + (page + offset) as u64))).count();
             }
-            chunk.zeroize();
+            chunk.fill(0);
         }
         copies
     }
 
+    /// Where a half of the key begins.
     fn copies_in<'b>(&'b self, bytes: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
-        let begins = |at: usize, half: usize| {
-            bytes[at..at + 16].iter().zip(&self.0[half..]).all(|(byte, masked)| *byte == !masked)
+        // Keys lie at multiples of 4 in what is searched for: schedules, states, allocations.
+        let begins = |at: usize, half: &[u8]| {
+            at.is_multiple_of(4)
+                && bytes
+                    .get(at..at + 16)
+                    .is_some_and(|found| found.iter().zip(half).all(|(byte, masked)| *byte == !masked))
         };
-        let last = bytes.len().saturating_sub(15);
-        (0..last).step_by(4).filter(move |at| begins(*at, 0) || begins(*at, 16))
+        self.0.chunks(16).flat_map(move |half| places(bytes, !half[0]).filter(move |at| begins(*at, half)))
     }
 
     fn template(&self, key_type: CK_KEY_TYPE, private: u8) -> Template {
@@ -81,6 +86,22 @@ impl Masked {
             (CKA_VALUE, self.value()),
         ])
     }
+}
+
+/// Where this byte stands.
+fn places(bytes: &[u8], wanted: u8) -> impl Iterator<Item = usize> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let passed = rest.skip_until(wanted).unwrap();
+        let last = (bytes.len() - rest.len()).checked_sub(1)?;
+        (passed > 0 && bytes[last] == wanted).then_some(last)
+    })
+}
+
+/// One search at a time: what one has read, with the keys of others that live in it, the next must not find.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes a key and has operations of another session use it.
@@ -97,6 +118,7 @@ fn in_use(setting: &Setting, masked: &Masked, private: u8) -> (std::sync::Arc<Se
 
 #[test]
 fn nothing_is_left_of_a_key_that_was_destroyed_while_others_used_it() {
+    let _alone = alone();
     let setting = Setting::elliptic();
     let masked = Masked::new(3);
     let (owner, _other, key) = in_use(&setting, &masked, CK_FALSE);
@@ -106,6 +128,7 @@ fn nothing_is_left_of_a_key_that_was_destroyed_while_others_used_it() {
 
 #[test]
 fn nothing_is_left_of_a_key_whose_session_closed_while_others_used_it() {
+    let _alone = alone();
     let setting = Setting::elliptic();
     let masked = Masked::new(5);
     let (owner, _other, _) = in_use(&setting, &masked, CK_FALSE);
@@ -115,6 +138,7 @@ fn nothing_is_left_of_a_key_whose_session_closed_while_others_used_it() {
 
 #[test]
 fn nothing_is_left_of_a_private_key_after_the_logout() {
+    let _alone = alone();
     let setting = Setting::elliptic();
     let session = setting.logged_in();
     let masked = Masked::new(7);
@@ -125,6 +149,7 @@ fn nothing_is_left_of_a_private_key_after_the_logout() {
 
 #[test]
 fn nothing_is_left_of_a_secret_that_made_a_code_and_was_digested_in_parts() {
+    let _alone = alone();
     let setting = Setting::elliptic();
     let session = setting.open();
     let masked = Masked::new(11);
@@ -151,6 +176,7 @@ fn keyed(session: &Session, masked: &Masked, key_type: CK_KEY_TYPE) -> u64 {
 
 #[test]
 fn nothing_is_left_of_a_secret_that_others_were_derived_of() {
+    let _alone = alone();
     let setting = Setting::elliptic();
     let session = setting.open();
     for (seed, key_type) in [(13, CKK_GENERIC_SECRET), (17, CKK_AES)] {
@@ -184,6 +210,7 @@ fn nothing_is_left_of_a_secret_that_others_were_derived_of() {
 
 #[test]
 fn nothing_is_left_of_a_triple_des_key_or_of_a_private_key_that_was_unwrapped() {
+    let _alone = alone();
     let setting = Setting::elliptic();
     let session = setting.logged_in();
     let wrapping = keyed(&session, &Masked::new(19), CKK_AES);
