@@ -12,3 +12,4 @@ pub mod piv;
 pub mod provision;
 pub mod reader;
 pub mod several;
+mod tlv;

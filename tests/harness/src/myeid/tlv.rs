@@ -24,15 +24,5 @@ pub(super) fn all(mut data: &[u8]) -> Option<Vec<(u8, &[u8])>> {
 
 /// Encodes one data object.
 pub(super) fn object(tag: u8, value: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![tag];
-    match value.len() {
-        length @ 0..=0x7F => bytes.push(length as u8),
-        length @ 0x80..=0xFF => bytes.extend_from_slice(&[0x81, length as u8]),
-        length => {
-            bytes.push(0x82);
-            bytes.extend_from_slice(&(length as u16).to_be_bytes());
-        }
-    }
-    bytes.extend_from_slice(value);
-    bytes
+    crate::tlv::object(&[tag], value)
 }

@@ -17,6 +17,7 @@ use x509_cert::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use super::{OPENPGP_AID, PW1, PW3};
 use crate::card::{Terminal, VirtualCard};
 use crate::provision::{Authority, Holder, KeyKind, KeySlot, Usage};
+use crate::tlv::{length, object, value};
 
 /// What key is under a reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,27 +260,4 @@ fn iso_7501_name(holder: &Holder) -> String {
 fn put(terminal: &mut Terminal<'_>, tag: u16, content: &[u8]) {
     let [p1, p2] = tag.to_be_bytes();
     terminal.send([0x00, 0xDA, p1, p2], content).unwrap();
-}
-
-fn length(length: usize) -> Vec<u8> {
-    match length {
-        0..=0x7F => vec![length as u8],
-        0x80..=0xFF => vec![0x81, length as u8],
-        _ => vec![0x82, (length >> 8) as u8, length as u8],
-    }
-}
-
-fn object(tag: &[u8], content: &[u8]) -> Vec<u8> {
-    [tag, &length(content.len()), content].concat()
-}
-
-/// The value of the data object that `data` begins with.
-fn value<'d>(data: &'d [u8], tag: &[u8]) -> &'d [u8] {
-    let rest = data.strip_prefix(tag).unwrap_or_else(|| panic!("no object {tag:02X?} in {data:02X?}"));
-    let (length, rest) = match rest {
-        [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
-        [0x81, length, rest @ ..] | [length, rest @ ..] => (usize::from(*length), rest),
-        [] => panic!("no length"),
-    };
-    &rest[..length]
 }

@@ -2,7 +2,7 @@
 
 use rand_core::{OsRng, RngCore};
 
-use super::objects::object;
+use crate::tlv::object;
 
 /// A federal agency smart credential number (TIG SCEPACS 2.2 section 6).
 #[derive(Debug, Clone, PartialEq, Eq)]

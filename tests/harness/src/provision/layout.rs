@@ -1,7 +1,7 @@
 //! What is to be on a card.
 
 use super::chuid::Chuid;
-use super::objects::object;
+use crate::tlv::object;
 
 /// Kinds of keys that the virtual card takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

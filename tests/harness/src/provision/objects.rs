@@ -6,6 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::layout::KeySlot;
+use crate::tlv::object;
 
 /// Card holder unique identifier.
 pub(super) const CHUID: [u8; 3] = [0x5F, 0xC1, 0x02];
@@ -37,18 +38,6 @@ pub(super) fn certificate(der: &[u8], compressed: bool) -> Vec<u8> {
 pub(super) fn key_history(slots: &[KeySlot]) -> Vec<u8> {
     let on_card = slots.iter().filter(|slot| slot.is_retired() && slot.certificate.is_some()).count();
     [object(&[0xC1], &[on_card as u8]), object(&[0xC2], &[0]), object(&[0xF3], &[]), object(&[0xFE], &[])].concat()
-}
-
-/// A BER-TLV data object with a definite length in as few bytes as possible.
-pub(super) fn object(tag: &[u8], value: &[u8]) -> Vec<u8> {
-    let mut bytes = tag.to_vec();
-    match value.len() {
-        length @ 0..=0x7F => bytes.push(length as u8),
-        length @ 0x80..=0xFF => bytes.extend_from_slice(&[0x81, length as u8]),
-        length => bytes.extend_from_slice(&[0x82, (length >> 8) as u8, length as u8]),
-    }
-    bytes.extend_from_slice(value);
-    bytes
 }
 
 fn gzip(data: &[u8]) -> Vec<u8> {

@@ -6,9 +6,10 @@ use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
 use rsa::{BigUint, RsaPrivateKey, RsaPublicKey};
 
 use super::layout::{KeyKind, KeySlot};
-use super::objects::{certificate, certificate_tag, object};
+use super::objects::{certificate, certificate_tag};
 use crate::card::{Terminal, VirtualCard};
 use crate::piv::{PIV_AID, PrivateKey};
+use crate::tlv::{object, value};
 
 /// A card with the application selected and the management key authenticated.
 pub struct Personalization<'c> {
@@ -106,15 +107,4 @@ fn subject_public_key_info(algorithm: u8, answer: &[u8]) -> Vec<u8> {
         }
     };
     encoded.expect("a public key encodes").into_vec()
-}
-
-/// The value of the data object that `data` begins with.
-fn value<'d>(data: &'d [u8], tag: &[u8]) -> &'d [u8] {
-    let rest = data.strip_prefix(tag).unwrap_or_else(|| panic!("no object {tag:02X?} in {data:02X?}"));
-    let (length, rest) = match rest {
-        [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
-        [0x81, length, rest @ ..] | [length, rest @ ..] => (usize::from(*length), rest),
-        [] => panic!("no length"),
-    };
-    &rest[..length]
 }
