@@ -10,15 +10,13 @@ use cardea_harness::myeid::PIN;
 use cardea_harness::reader::{Action, Fault};
 use cardea_pkcs11::error::Error;
 use cardea_pkcs11::library::Library;
-use cardea_pkcs11::mechanism::symmetric::SecretKind;
 use cardea_pkcs11::mechanism::{AesMode, Mechanism};
 use cardea_pkcs11::pcsc::LinkError;
-use cardea_pkcs11::session::{Session, encrypt, generate, objects};
-use cryptoki_sys::*;
+use cardea_pkcs11::session::{Session, encrypt, objects};
 
-use super::keys::{find_all, private, signature, template};
+use super::keys::{find_all, private, signature};
 use super::setting::{USER, pin};
-use super::writing::{Setting, elliptic_pair};
+use super::writing::{Setting, elliptic_pair, volatile_key};
 
 /// CKA_ID of the card's RSA key.
 const RSA: u8 = 0x45;
@@ -115,7 +113,7 @@ impl Program {
         let (keeper, session) = (open(), open());
         keeper.login(USER, pin(PIN)).unwrap();
         find_all(&keeper, &[]).unwrap();
-        let secret = volatile_key(&session).unwrap();
+        let secret = volatile_key(&session, 16).unwrap();
         elliptic_pair(&session, &[]).unwrap();
         assert_eq!(setting.left(), (2, 2));
         Self { library, keeper, session, secret }
@@ -167,16 +165,6 @@ impl Program {
         }
         assert_eq!(setting.left(), (0, 0), "{name}: keys on the card and in the journal");
     }
-}
-
-fn volatile_key(session: &Session) -> Result<u64, Error> {
-    let wish = template(&[
-        (CKA_VALUE_LEN, &16_u64.to_ne_bytes()),
-        (CKA_SENSITIVE, &[1]),
-        (CKA_EXTRACTABLE, &[0]),
-        (CKA_TOKEN, &[0]),
-    ]);
-    generate::key(session, Mechanism::Generate(SecretKind::Aes), wish)
 }
 
 /// Runs a case in a thread of its own, which must come to an end.
@@ -265,7 +253,7 @@ const STEPS: &[Step] = &[
         encrypt::init(&program.session, Mechanism::Aes(AesMode::Cbc { iv: [3; 16] }), program.secret)?;
         encrypt::update(&program.session, &[7; 32], Some(32)).map(drop)
     }),
-    ("generates a key in the session itself", |program| volatile_key(&program.session).map(drop)),
+    ("generates a key in the session itself", |program| volatile_key(&program.session, 16).map(drop)),
     ("generates a pair", |program| elliptic_pair(&program.keeper, &[]).map(drop)),
     ("logs in again", |program| {
         let _ = program.keeper.logout();
@@ -366,7 +354,7 @@ fn an_operation_that_runs_when_its_key_goes_finishes_its_step_and_has_no_next() 
     assert_eq!(update().err(), Some(Error::OperationNotInitialized));
     assert_eq!(reader.commands().len(), 0, "a key that is gone costs no command");
     // And the next operation of the same kind is not in the way of anything.
-    let next = volatile_key(&program.keeper).unwrap();
+    let next = volatile_key(&program.keeper, 16).unwrap();
     encrypt::init(&program.keeper, Mechanism::Aes(AesMode::Ecb), next).unwrap();
 }
 

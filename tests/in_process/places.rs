@@ -7,15 +7,12 @@ use std::time::Duration;
 use cardea_harness::myeid::PIN;
 use cardea_harness::reader::{Action, Fault};
 use cardea_pkcs11::error::Error;
-use cardea_pkcs11::mechanism::symmetric::SecretKind;
 use cardea_pkcs11::mechanism::{AesMode, Mechanism};
 use cardea_pkcs11::pcsc::LinkError;
-use cardea_pkcs11::session::{Session, encrypt, generate, objects};
-use cryptoki_sys::*;
+use cardea_pkcs11::session::{Session, encrypt, objects};
 
-use super::keys::template;
 use super::setting::{USER, pin};
-use super::writing::Setting;
+use super::writing::{Setting, volatile_key};
 
 /// INS of CREATE FILE.
 const CREATE: u8 = 0xE0;
@@ -23,13 +20,7 @@ const CREATE: u8 = 0xE0;
 const DELETE: u8 = 0xE4;
 
 fn key(session: &Session) -> Result<u64, Error> {
-    let wish = template(&[
-        (CKA_VALUE_LEN, &16_u64.to_ne_bytes()),
-        (CKA_SENSITIVE, &[1]),
-        (CKA_EXTRACTABLE, &[0]),
-        (CKA_TOKEN, &[0]),
-    ]);
-    generate::key(session, Mechanism::Generate(SecretKind::Aes), wish)
+    volatile_key(session, 16)
 }
 
 fn works(session: &Session, key: u64) {

@@ -20,6 +20,7 @@ use cardea_pkcs11::error::Error;
 use cardea_pkcs11::journal::Journal;
 use cardea_pkcs11::library::Library;
 use cardea_pkcs11::log::Log;
+use cardea_pkcs11::mechanism::symmetric::SecretKind;
 use cardea_pkcs11::mechanism::{Mechanism, PairType};
 use cardea_pkcs11::profile::Profiles;
 use cardea_pkcs11::session::{Session, generate};
@@ -46,7 +47,11 @@ pub struct Setting {
 
 impl Setting {
     pub fn new(name: &str) -> Self {
-        let mut card = MyEidCard::new(MyEidOptions::default());
+        Self::with(name, MyEidOptions::default())
+    }
+
+    pub fn with(name: &str, options: MyEidOptions) -> Self {
+        let mut card = MyEidCard::new(options);
         provision_myeid(&mut card, &MyEidLayout::standard(), &Authority::default());
         Self::of(name, card.probe(), VirtualReader::with_card(card))
     }
@@ -75,7 +80,7 @@ impl Setting {
         library(&self.reader, &self.journal)
     }
 
-    /// Lasting key files, and entries in the journal.
+    /// Keys in the card's volatile memory, and lines in the journal.
     pub fn left(&self) -> (usize, usize) {
         let noted = std::fs::read_to_string(&self.journal).map_or(0, |text| text.lines().count());
         (self.chip.volatile_files().len(), noted)
@@ -93,6 +98,17 @@ fn library(reader: &Arc<LocalReader>, journal: &std::path::Path) -> Library {
     let journal = Journal::at(journal.to_owned());
     Library::with_profiles(desk, Configuration::default(), Log::default(), DRIVERS, Profiles::default(), journal)
         .unwrap()
+}
+
+/// C_GenerateKey for an AES key of so many bytes in the card's volatile memory.
+pub fn volatile_key(session: &Session, length: u64) -> Result<u64, Error> {
+    let wish = template(&[
+        (CKA_VALUE_LEN, &length.to_ne_bytes()),
+        (CKA_SENSITIVE, &[1]),
+        (CKA_EXTRACTABLE, &[0]),
+        (CKA_TOKEN, &[0]),
+    ]);
+    generate::key(session, Mechanism::Generate(SecretKind::Aes), wish)
 }
 
 /// C_GenerateKeyPair for P-256 with these attributes in both templates.
