@@ -1,6 +1,7 @@
 //! Writing to an OpenPGP card by pkcs11-tool. What GnuPG sees of it: `gnupg::our_keys`.
 
 use cardea_harness::openpgp::{OpenPgpLayout, PW1, PW3};
+use cardea_harness::reader::{Action, Fault};
 
 use super::super::station::{Card, Station};
 use super::writing::{a_key_is_brought, a_key_lives, officer, openssl};
@@ -109,4 +110,18 @@ fn a_token_that_is_initialized_is_empty_and_has_a_label_and_the_first_pin() {
     officer(&station, PW3, &generate).says("Key pair generated");
     tool(&station, &["--login", "--pin", "13579135", "-O"]).succeeded().says("Private Key Object");
     assert_eq!(station.pin_tries(), 3);
+}
+
+#[test]
+fn a_token_whose_initialization_broke_off_is_initialized_with_any_officers_pin() {
+    let station = Station::new(Card::OpenPgp);
+    let initialize = |pin: &str| tool(&station, &["--init-token", "--so-pin", pin, "--label", "Whole again"]);
+    station.reader.fault(Fault::on(0xE6, Action::LoseResponse));
+    initialize(PW3).failed();
+    tool(&station, &["-L"]).succeeded().says("uninitialized");
+    initialize("27182818").succeeded().says("successfully initialized");
+    tool(&station, &["-L"]).succeeded().says("Whole again").omits("uninitialized");
+    tool(&station, &["--login", "--pin", PW1, "-O"]).succeeded().omits("Private Key").omits("Certificate");
+    let generate = ["--keypairgen", "--key-type", "EC:prime256v1", "--usage-sign", "--id", "03"];
+    officer(&station, "27182818", &generate).says("Key pair generated");
 }

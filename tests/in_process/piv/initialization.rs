@@ -146,6 +146,22 @@ fn blocked_pins_are_lifted_by_the_reset_with_an_officers_pin_of_ones_own() {
 }
 
 #[test]
+fn blocked_pins_are_lifted_where_the_last_try_is_kept_as_well() {
+    let configuration = Configuration { keep_last_try: true, ..Configuration::default() };
+    let atr = Some(hex::decode(YUBIKEY).unwrap());
+    let options = PivOptions { atr, version: [5, 7, 1], ..PivOptions::default() };
+    let setting = Setting::with(options, &Layout::elliptic(), configuration, DRIVERS);
+    setting.token_info().unwrap();
+    for _ in 0..3 {
+        setting.another(&hex::decode("002000800839393939393939FF").unwrap());
+        setting.another(&hex::decode("002400811039393939393939FF39393939393939FF").unwrap());
+    }
+    assert_eq!(setting.slot().tries(Role::SecurityOfficer), Ok(Some(0)));
+    init_token(&setting, PUK).unwrap();
+    logged_in(&setting, USER, PIN).unwrap();
+}
+
+#[test]
 fn a_card_without_a_reset_says_so_and_loses_no_try() {
     let setting = Setting::with(PivOptions::plain(), &Layout::elliptic(), Configuration::default(), DRIVERS);
     assert_eq!(init_token(&setting, PUK), Err(Error::FunctionNotSupported));
