@@ -30,7 +30,7 @@ pub use error::CardError;
 use key::{KeyKind, PublicKey};
 pub use new_key::Storage;
 use new_key::{NewKey, PrivateValue, StoreAbilities, Unwrapping};
-use new_object::{Change, NewCertificate, NewData};
+use new_object::{Change, ContentClass, NewCertificate, NewData};
 pub use object::{Attestation, CardObject, Certificate, Data, DataReference};
 pub use pin::{PinDescription, PinUse, Role, Tries};
 pub use private_key::{
@@ -295,12 +295,22 @@ pub trait CardApplication: Send {
     fn delete_key(&mut self, _: &mut Channel<'_>, _: KeyReference, _: Storage) -> Result<(), CardError> {
         Err(CardError::NotSupported)
     }
-    /// Deletes a lasting key of which the making broke off before it was listed: `NotFound`, and nothing deleted, where
-    /// none is there or a list names it, which may be another program's.
+    /// Takes back what may have come of the making of a lasting key in a place that was free of keys until then, of which
+    /// nobody else knows: `NotFound` where nothing has.
+    fn take_back(&mut self, channel: &mut Channel<'_>, reference: KeyReference) -> Result<(), CardError> {
+        self.delete_key(channel, reference, Storage::Token)
+    }
+    /// Deletes a lasting key or content of which the making broke off before it was listed, or the deletion before its name
+    /// was gone: `NotFound`, and nothing deleted, where none is there or a list names it, which may be another program's.
     fn delete_unlisted(&mut self, _: &mut Channel<'_>, _: KeyReference) -> Result<(), CardError> {
         Err(CardError::NotSupported)
     }
 
+    /// The place that the next certificate or data object gets, on a card that lists its objects, so that it is known
+    /// before it is filled; changes nothing on the card.
+    fn reserve_content(&mut self, _: &mut Channel<'_>, _: ContentClass) -> Result<Option<KeyReference>, CardError> {
+        Ok(None)
+    }
     /// Writes a certificate where none is: `Occupied` where another is in its place, `Memory` where it does not fit;
     /// the card is then as before.
     fn write_certificate(&mut self, _: &mut Channel<'_>, _new: &NewCertificate) -> Result<Certificate, CardError> {

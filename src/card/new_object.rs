@@ -30,6 +30,17 @@ pub struct NewData {
     pub private: bool,
 }
 
+/// Where contents of a kind go on a card that lists its objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentClass {
+    /// Certificates.
+    Certificate,
+    /// Data that all may read.
+    Data,
+    /// Data that only the user may read.
+    PrivateData,
+}
+
 /// What is to be different of a lasting object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Change {

@@ -18,6 +18,13 @@ use crate::log::Log;
 use crate::pcsc::{LinkError, Transaction};
 use limits::Limits;
 
+/// The last command of a chain was expected (ISO 7816-4 5.3.3).
+const LAST_COMMAND_OF_CHAIN_EXPECTED: StatusWord = StatusWord(0x6883);
+/// Instructions that carry reference data (ISO 7816-4 11.6).
+const INS_VERIFY: u8 = 0x20;
+const INS_CHANGE_REFERENCE_DATA: u8 = 0x24;
+const INS_RESET_RETRY_COUNTER: u8 = 0x2C;
+
 /// Longest answer that is collected; longer ones are an attack or a fault.
 const LONGEST_ANSWER: usize = 65_536;
 /// Most GET RESPONSE commands for one answer: 65,536 bytes in pieces of 128 bytes.
@@ -113,7 +120,7 @@ impl<'t> Channel<'t> {
         let command = command.with_cla(class);
         let wants_extended = !command.fits_short() || command.expects_everything();
         if wants_extended && self.limits.allow_extended(&command) {
-            match self.exchange(&command, Form::Extended) {
+            match self.begin(&command, Form::Extended) {
                 Ok(response) if response.sw() == StatusWord::WRONG_LENGTH => self.limits.extended_refused(),
                 Ok(response) => {
                     if response.sw().is_success() {
@@ -133,7 +140,7 @@ impl<'t> Channel<'t> {
     fn transmit_short(&mut self, command: Command) -> Result<Response, ChannelError> {
         let block = self.limits.short_data();
         if command.data_bytes().len() <= block {
-            return self.exchange(&command, Form::Short);
+            return self.begin(&command, Form::Short);
         }
         let response = self.send_chain(&command, block)?;
         let Some(smaller) = self.limits.smaller_blocks().filter(|_| response.refused_at_start) else {
@@ -151,13 +158,25 @@ impl<'t> Channel<'t> {
         let mut parts = command.chain(block);
         let last = parts.pop().ok_or(ChannelError::Command)?;
         for (number, part) in parts.into_iter().enumerate() {
-            let response = self.exchange(&part, Form::Short)?;
+            let response =
+                if number == 0 { self.begin(&part, Form::Short) } else { self.exchange(&part, Form::Short) }?;
             if !response.sw().is_success() {
                 let refused_at_start = number == 0 && response.sw() == StatusWord::WRONG_LENGTH;
                 return Ok(ChainResponse { last: response, refused_at_start });
             }
         }
         Ok(ChainResponse { last: self.exchange(&last, Form::Short)?, refused_at_start: false })
+    }
+
+    /// A command that continues none before it. A card that waits for the rest of a chain that broke off ends the chain
+    /// with a refusal, does nothing else, and gets the command again; reference data are not sent twice.
+    fn begin(&mut self, command: &Command, form: Form) -> Result<Response, ChannelError> {
+        let response = self.exchange(command, form)?;
+        let proves = [INS_VERIFY, INS_CHANGE_REFERENCE_DATA, INS_RESET_RETRY_COUNTER].contains(&command.ins());
+        if response.sw() == LAST_COMMAND_OF_CHAIN_EXPECTED && !proves {
+            return self.exchange(command, form);
+        }
+        Ok(response)
     }
 
     /// One command and its whole answer.

@@ -66,6 +66,42 @@ impl ObjectSet {
         set
     }
 
+    /// What the card holds when it is read again: what was there before keeps its handle. Keys that a card shows only to
+    /// its user stay as they were known.
+    #[must_use]
+    pub fn read_again(&self, card: &[CardObject], handles: &Handles) -> Self {
+        let mut set = self.clone();
+        let mut before = std::mem::take(&mut set.items);
+        for card in card {
+            let same = before.iter().position(|item| is_same(&item.card, card));
+            let same = same.map(|at| before.remove(at));
+            let item = match &same {
+                Some(before) if lacks_public(&before.card) => {
+                    let fresh = set.item(card.clone(), None, handles);
+                    Item { own: (before.own.0, fresh.own.1), ..fresh }
+                }
+                before => set.item(card.clone(), before.as_ref(), handles),
+            };
+            set.items.push(item);
+        }
+        let (hidden, gone) = before.into_iter().partition::<Vec<_>, _>(|item| set.is_hidden(&item.card));
+        set.items.extend(hidden);
+        set.parted.extend(gone.iter().filter_map(|item| item.public.as_ref().map(|public| public.0)));
+        set
+    }
+
+    /// Without the keys of which this holds, among those that the card shows only to its user.
+    #[must_use]
+    pub fn without_hidden(&self, gone: impl Fn(&CardObject) -> bool) -> Self {
+        let mut set = self.clone();
+        set.items.retain(|item| !(self.is_hidden(&item.card) && gone(&item.card)));
+        set
+    }
+
+    fn is_hidden(&self, card: &CardObject) -> bool {
+        self.store.hides_keys && matches!(card, CardObject::SecretKey(_))
+    }
+
     /// The object with this handle.
     pub fn find(&self, handle: u64) -> Option<&Arc<Object>> {
         self.shown().find(|(own, _)| *own == handle).map(|(_, object)| object)
@@ -113,6 +149,7 @@ impl ObjectSet {
     #[must_use]
     pub fn with(&self, card: CardObject, handles: &Handles) -> (Self, Added) {
         let mut set = self.clone();
+        let card = set.called_as_certified(card);
         let item = set.item(card.clone(), None, handles);
         let added = Added { public: item.public.as_ref().map(|public| public.0), own: item.own.0 };
         set.items.push(item);
@@ -213,6 +250,22 @@ impl ObjectSet {
         Item { card, public, own }
     }
 
+    /// A private key that has come takes the subject of the certificate that waits for it.
+    fn called_as_certified(&self, card: CardObject) -> CardObject {
+        let CardObject::PrivateKey(key) = &card else { return card };
+        let waits = self.card_objects().find_map(|card| match card {
+            CardObject::Certificate(found) if found.id == key.id && found.public == key.public => Some(found),
+            _ => None,
+        });
+        match waits.filter(|_| key.subject.is_empty() && key.public.is_some()) {
+            Some(found) => {
+                let subject = certificate::subject(&found.der);
+                CardObject::PrivateKey(crate::card::PrivateKey { subject, ..key.clone() })
+            }
+            None => card,
+        }
+    }
+
     /// The private keys of a certificate that has come take its subject, and the public half that they lack.
     fn certify(&mut self, certificate: &Certificate, handles: &Handles) {
         let subject = certificate::subject(&certificate.der);
@@ -227,8 +280,7 @@ impl ObjectSet {
             key.public.clone_from(&certificate.public);
             key.subject.clone_from(&subject);
             if let Some(before) = self.items.get(at).cloned() {
-                let lacked = matches!(&before.card, CardObject::PrivateKey(before) if before.public.is_none());
-                let item = if lacked {
+                let item = if lacks_public(&before.card) {
                     let fresh = self.item(CardObject::PrivateKey(key), None, handles);
                     Item { own: (before.own.0, fresh.own.1), ..fresh }
                 } else {
@@ -243,6 +295,26 @@ impl ObjectSet {
 /// Where a private key is.
 fn key_of(card: &CardObject) -> Option<KeyReference> {
     if let CardObject::PrivateKey(key) = card { Some(key.reference) } else { None }
+}
+
+/// Whether both are the same object on the card.
+fn is_same(one: &CardObject, other: &CardObject) -> bool {
+    use CardObject as Card;
+    match (one, other) {
+        (Card::PrivateKey(one), Card::PrivateKey(other)) => {
+            let differ = one.public.is_some() && other.public.is_some() && one.public != other.public;
+            one.reference == other.reference && one.kind == other.kind && !differ
+        }
+        (Card::SecretKey(one), Card::SecretKey(other)) => one.reference == other.reference && one.kind == other.kind,
+        (Card::Certificate(one), Card::Certificate(other)) => one.reference == other.reference && one.der == other.der,
+        (Card::Data(one), Card::Data(other)) => one.reference == other.reference,
+        (Card::Attestation(one), Card::Attestation(other)) => one == other,
+        _ => false,
+    }
+}
+
+fn lacks_public(card: &CardObject) -> bool {
+    matches!(card, CardObject::PrivateKey(key) if key.public.is_none())
 }
 
 impl Item {

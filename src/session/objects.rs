@@ -8,6 +8,7 @@ use cryptoki_sys::{
 };
 
 use super::{Session, card_private, card_secret};
+use crate::card::new_object::ContentClass;
 use crate::card::{CardApplication, CardObject, Channel, PrivateKey};
 use crate::error::Error;
 use crate::object::attribute::Value;
@@ -95,13 +96,14 @@ fn lasting(session: &Session, wish: LastingWish) -> Result<u64, Error> {
             let write = |application: &mut dyn CardApplication, channel: &mut Channel<'_>| {
                 application.write_certificate(channel, &new).map(CardObject::Certificate)
             };
-            slot.create_object(generation, write).map(|added| added.own)
+            slot.create_object(generation, ContentClass::Certificate, write).map(|added| added.own)
         }
         LastingWish::Data(new) if store.data => {
             let write = |application: &mut dyn CardApplication, channel: &mut Channel<'_>| {
                 application.write_data(channel, &new).map(CardObject::Data)
             };
-            slot.create_object(generation, write).map(|added| added.own)
+            let class = if new.private { ContentClass::PrivateData } else { ContentClass::Data };
+            slot.create_object(generation, class, write).map(|added| added.own)
         }
         LastingWish::PublicKey { id, public } => {
             let is_its = |key: &PrivateKey| key.public.as_ref() == Some(&public) && (id.is_empty() || key.id == id);

@@ -267,6 +267,17 @@ impl<'a, 't> CardAccess<'a, 't> {
         self.is_on_its_own() && result.is_err_and(|error| !is_link_failure(error))
     }
 
+    /// Whether the application is not the selected one any more, in a transaction in which it was; then it is selected.
+    pub fn has_lost_selection(&mut self) -> Result<bool, CardError> {
+        if !self.certain || self.is_selected()? {
+            return Ok(false);
+        }
+        self.certain = false;
+        self.select()?;
+        self.certain = true;
+        Ok(true)
+    }
+
     /// Whether a command could be lost on another application: makes certain, and says whether it had to select.
     pub fn selects_anew(&mut self) -> Result<bool, CardError> {
         let before = self.selections;

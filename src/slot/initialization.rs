@@ -52,9 +52,9 @@ impl Slot {
             // Whatever came of it, what was known of the token is not known any more.
             let forgotten = self.with_state(generation, |state| {
                 state.objects = None;
+                state.stale = false;
                 state.login = Login::Public;
                 state.verified = None;
-                state.torn.clear();
                 state.description = None;
             });
             self.note(generation, role, (Some(&officer), tries), &outcome)?;

@@ -173,15 +173,22 @@ impl Slot {
         .inspect(|description| self.sweep_orphans(generation, &description.serial))
     }
 
-    /// The token objects; read from the card once per insertion.
+    /// The token objects; read from the card once per insertion, and again after a write that failed.
     pub fn objects(&self, generation: u64) -> Result<Arc<ObjectSet>, Error> {
         let description = self.described(generation)?;
-        if let Some(known) = self.with_state(generation, |state| state.objects.clone())? {
+        if let Some(known) = self.with_state(generation, |state| state.known_objects())? {
             return Ok(known);
         }
         self.with_card(generation, |access| {
-            if let Some(known) = self.with_state(generation, |state| state.objects.clone())? {
+            if let Some(known) = self.with_state(generation, |state| state.known_objects())? {
                 return Ok(known);
+            }
+            if self.with_state(generation, |state| state.stale)? {
+                // What was read before would make up for what another application does not have.
+                access.make_certain()?;
+                if self.role(generation)? == Some(Role::User) {
+                    self.take_away_unfinished(access, generation);
+                }
             }
             let list = |application: &mut dyn CardApplication, channel: &mut Channel<'_>| {
                 channel.bounded(MOST_QUESTIONS, |channel| application.objects(channel))
@@ -192,19 +199,28 @@ impl Slot {
                 objects = access.probably(list)?;
             }
             let store = self.with_state(generation, |state| state.facilities.store)?;
-            let set = Arc::new(ObjectSet::new(&description.serial, &objects, store, &self.common.handles));
             let abilities = access.abilities();
             self.with_state(generation, |state| {
+                let handles = &self.common.handles;
+                let set = Arc::new(match &state.objects {
+                    Some(before) => before.read_again(&objects, handles),
+                    None => ObjectSet::new(&description.serial, &objects, store, handles),
+                });
                 state.facilities.abilities = abilities;
                 state.objects = Some(Arc::clone(&set));
-            })?;
-            Ok(set)
+                (state.stale, state.revealed) = (false, false);
+                set
+            })
         })
     }
 
     /// A token or session object by handle, as far as the present login may see it.
     pub fn object(&self, generation: u64, handle: u64) -> Result<Arc<Object>, Error> {
         self.note_resets(generation)?;
+        if self.with_state(generation, |state| state.stale && state.session_objects.find(handle).is_none())? {
+            // A card that cannot be read shows what was known of it.
+            let _ = self.objects(generation);
+        }
         let now = self.epoch();
         self.with_state(generation, |state| {
             let role = state.role(now);

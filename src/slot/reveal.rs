@@ -35,7 +35,8 @@ impl Slot {
     /// directly may follow it still.
     fn join(&self, generation: u64, found: Vec<CardObject>, (before, after): (u64, u64)) -> Result<(), Error> {
         self.with_state(generation, |state| {
-            let mut set = state.objects.as_deref().ok_or(Error::DeviceError)?.clone();
+            let known = state.objects.as_deref().ok_or(Error::DeviceError)?;
+            let mut set = known.without_hidden(|known| !found.iter().any(|object| is_same(known, object)));
             for object in found {
                 if !set.card_objects().any(|known| is_same(known, &object)) {
                     set = set.with(object, self.handles()).0;

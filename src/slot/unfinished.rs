@@ -26,20 +26,11 @@ impl Slot {
         }
     }
 
-    /// Whether what is in this place is the key whose making broke off: where the journal does not say so any more,
-    /// another process has taken it away, and may have made its own there.
-    pub(super) fn has_begun(&self, generation: u64, reference: KeyReference) -> bool {
-        self.serial_of_listed(generation).is_none_or(|serial| self.common.journal.has_begun(&serial, reference))
-    }
-
     /// Takes away what was never listed; said under the card lock, inside a transaction in which no key is being made.
     /// What the card refuses is tried again by the next login or write.
     pub(super) fn take_away_unfinished(&self, access: &mut CardAccess<'_, '_>, generation: u64) {
         let Some(serial) = self.serial_of_listed(generation) else { return };
-        // The next write takes these away, listed or not.
-        let torn = self.with_state(generation, |state| state.torn.clone()).unwrap_or_default();
-        let unfinished = self.common.journal.unfinished(&serial);
-        for reference in unfinished.into_iter().filter(|reference| !torn.contains(reference)) {
+        for reference in self.common.journal.unfinished(&serial) {
             let deleted = access.certainly(|application, channel| application.delete_unlisted(channel, reference));
             if let Ok(()) | Err(CardError::NotFound) = deleted {
                 let _ = self.common.journal.finish(&serial, reference);

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::Slot;
 use super::access::CardAccess;
 use crate::card::new_key::{NewKey, StoreAbilities};
-use crate::card::new_object::Change;
-use crate::card::{Attestation, CardApplication, CardError, CardObject, KeyReference, Role, Storage};
+use crate::card::new_object::{Change, ContentClass};
+use crate::card::{Attestation, CardApplication, CardError, CardObject, DataReference, KeyReference, Role, Storage};
 use crate::channel::Channel;
 use crate::error::Error;
 use crate::object::Object;
@@ -30,6 +30,8 @@ struct Writer<'w, 'a, 't> {
     officer: Option<Arc<Pin>>,
     /// The card is written by its officer, so that a refusal says nothing of the user's login.
     officer_writes: bool,
+    /// A command that writes has failed: nobody knows for certain what it has changed.
+    failed: bool,
 }
 
 impl Slot {
@@ -41,16 +43,13 @@ impl Slot {
         mut make: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>, KeyReference) -> Result<CardObject, CardError>,
     ) -> Result<Added, Error> {
         self.add(generation, |writer| {
-            let reference = writer.run(&mut |application, channel| application.reserve(channel, new))?;
+            let reference = writer.ask(&mut |application, channel| application.reserve(channel, new))?;
             writer.slot.begin_lasting(generation, reference);
             let made = writer.run(&mut |application, channel| make(application, channel, reference));
             match made {
                 Ok(_) => writer.slot.finish_lasting(generation, reference),
-                Err(CardError::Channel(_)) => {
-                    // It may be there or not: nobody was told of it, and the next write takes it away.
-                    let _ = writer.slot.with_state(generation, |state| state.torn.push(reference));
-                }
-                Err(_) => writer.slot.take_away_unfinished(writer.access, generation),
+                Err(CardError::Occupied | CardError::Input) => writer.slot.finish_lasting(generation, reference),
+                Err(_) => writer.take_back(reference),
             }
             made
         })
@@ -60,9 +59,13 @@ impl Slot {
     pub fn create_object(
         &self,
         generation: u64,
+        class: ContentClass,
         mut write: impl FnMut(&mut dyn CardApplication, &mut Channel<'_>) -> Result<CardObject, CardError>,
     ) -> Result<Added, Error> {
-        self.add(generation, |writer| writer.run(&mut write))
+        self.add(generation, |writer| {
+            let place = writer.ask(&mut |application, channel| application.reserve_content(channel, class))?;
+            writer.run_noted(place.as_slice(), &mut write)
+        })
     }
 
     /// C_DestroyObject for a token object. The public half of a key goes from view alone; its private key has it still,
@@ -75,7 +78,8 @@ impl Slot {
             // Whoever may not destroy the private key may not destroy this.
             Source::PublicHalf(_) => self.write(generation, |_| Ok(())),
             Source::Own(card) => self.write(generation, |writer| {
-                let deleted = writer.run(&mut |application, channel| match &card {
+                let place = place_of(&card);
+                let deleted = writer.run_noted(place.as_slice(), &mut |application, channel| match &card {
                     CardObject::PrivateKey(key) => application.delete_key(channel, key.reference, Storage::Token),
                     CardObject::SecretKey(key) => application.delete_key(channel, key.reference, Storage::Token),
                     CardObject::Certificate(certificate) => application.delete_certificate(channel, certificate),
@@ -91,7 +95,8 @@ impl Slot {
             }),
         };
         deleted?;
-        self.show(generation, |set| (set.without(handle), ()))
+        self.show(generation, |set| (set.without(handle), ()))?;
+        self.read_names_again(generation, &set, handle)
     }
 
     /// C_SetAttributeValue for a token object. What changes of a key changes of its public half too.
@@ -102,7 +107,17 @@ impl Slot {
             Source::Module | Source::Parted => return Err(Error::ActionProhibited),
         };
         let (changed, companions) = self.write(generation, |writer| {
-            let changed = writer.run(&mut |application, channel| application.change(channel, &card, change));
+            let places = match &card {
+                // A content comes into a place of its own before the former one goes.
+                CardObject::Data(data) if change.value.is_some() => {
+                    let class = if data.private { ContentClass::PrivateData } else { ContentClass::Data };
+                    let place = writer.ask(&mut |application, channel| application.reserve_content(channel, class))?;
+                    place.into_iter().chain(place_of(&card)).collect()
+                }
+                _ => Vec::new(),
+            };
+            let changed =
+                writer.run_noted(&places, &mut |application, channel| application.change(channel, &card, change));
             let changed = changed.map_err(|error| match error {
                 CardError::NotSupported => Error::AttributeReadOnly,
                 CardError::Input => Error::AttributeValueInvalid,
@@ -112,7 +127,16 @@ impl Slot {
             Ok((changed, companions))
         })?;
         let handles = self.handles();
-        self.show(generation, |set| (set.replaced(handle, changed, handles).with_all(companions, handles), ()))
+        self.show(generation, |set| (set.replaced(handle, changed, handles).with_all(companions, handles), ()))?;
+        self.read_names_again(generation, &set, handle)
+    }
+
+    /// A certificate that goes or is called otherwise takes along what a key was called after it.
+    fn read_names_again(&self, generation: u64, before: &ObjectSet, handle: u64) -> Result<(), Error> {
+        let Some(Source::Own(CardObject::Certificate(gone))) = before.source(handle) else { return Ok(()) };
+        let is_named = |card: &CardObject| matches!(card, CardObject::PrivateKey(key) if key.id == gone.id && !key.subject.is_empty());
+        let stale = before.card_objects().any(is_named);
+        self.with_state(generation, |state| state.stale |= stale)
     }
 
     /// CKA_ID of the private key for which this holds.
@@ -201,9 +225,14 @@ impl Slot {
                 Some(Role::SecurityOfficer) if officer_writes => self.officer(generation)?,
                 Some(Role::SecurityOfficer) | None => return Err(Error::UserNotLoggedIn),
             };
-            let mut writer = Writer { slot: self, access, generation, officer, officer_writes };
+            let mut writer = Writer { slot: self, access, generation, officer, officer_writes, failed: false };
             writer.begin()?;
-            work(&mut writer)
+            let result = work(&mut writer);
+            if writer.failed {
+                // What it has changed all the same shows when the objects are read again.
+                let _ = self.with_state(generation, |state| state.stale = true);
+            }
+            result
         })
     }
 
@@ -227,20 +256,6 @@ impl Writer<'_, '_, '_> {
                 None => return Err(Error::UserNotLoggedIn),
             }
         }
-        let torn = self.slot.with_state(self.generation, |state| std::mem::take(&mut state.torn))?;
-        for reference in torn {
-            let certainly_ours = self.slot.has_begun(self.generation, reference);
-            let deleted = self.run(&mut |application, channel| match certainly_ours {
-                true => application.delete_key(channel, reference, Storage::Token),
-                false => application.delete_unlisted(channel, reference),
-            });
-            match deleted {
-                Err(CardError::Channel(_) | CardError::SecurityStatus) => {
-                    self.slot.with_state(self.generation, |state| state.torn.push(reference))?;
-                }
-                _ => self.slot.finish_lasting(self.generation, reference),
-            }
-        }
         self.slot.take_away_unfinished(self.access, self.generation);
         Ok(())
     }
@@ -252,9 +267,49 @@ impl Writer<'_, '_, '_> {
         self.access.certainly(|application, channel| application.companions(channel, key)).unwrap_or_default()
     }
 
-    /// Runs one operation; what the card refuses to an officer is proved and run once more.
+    /// The same with a line in the journal for each place that it fills or empties: what breaks off is brought to an end at
+    /// once, or by the next who logs in or writes.
+    fn run_noted<R>(&mut self, places: &[KeyReference], work: Work<'_, R>) -> Result<R, CardError> {
+        for place in places {
+            self.slot.begin_lasting(self.generation, *place);
+        }
+        let result = self.run(work);
+        if let Ok(_) | Err(CardError::NotFound | CardError::Occupied | CardError::Input) = result {
+            for place in places {
+                self.slot.finish_lasting(self.generation, *place);
+            }
+        } else {
+            self.slot.take_away_unfinished(self.access, self.generation);
+        }
+        result
+    }
+
+    /// Takes back what came of making a key that failed in a place that was free: at once, as long as nobody else has had
+    /// the card. Where that is not possible, a card that lists its keys has it taken away by the next write; another shows
+    /// it to whoever looks.
+    fn take_back(&mut self, reference: KeyReference) {
+        let taken = self.run(&mut |application, channel| application.take_back(channel, reference));
+        if let Ok(()) | Err(CardError::NotFound) = taken {
+            self.slot.finish_lasting(self.generation, reference);
+        }
+    }
+
+    /// Runs one operation that may change the card.
     fn run<R>(&mut self, work: Work<'_, R>) -> Result<R, CardError> {
-        let result = self.access.certainly(&mut *work);
+        let result = self.ask(work);
+        self.failed |= !matches!(result, Ok(_) | Err(CardError::Occupied | CardError::Input));
+        result
+    }
+
+    /// Runs one operation; what the card refuses to an officer is proved and run once more.
+    fn ask<R>(&mut self, work: Work<'_, R>) -> Result<R, CardError> {
+        let mut result = self.access.certainly(&mut *work);
+        if matches!(result, Err(CardError::NotSupported | CardError::NotFound | CardError::Status { .. }))
+            && self.access.has_lost_selection()?
+        {
+            // Nothing but a reset that nobody told of takes the application away in the middle of a transaction.
+            result = Err(CardError::SecurityStatus);
+        }
         let refused = matches!(result, Err(CardError::SecurityStatus));
         if refused && self.officer.is_some() {
             return match self.prove() {
@@ -284,6 +339,18 @@ impl Writer<'_, '_, '_> {
 /// Whether a private key is somewhere else now.
 fn is_moved(before: &CardObject, now: &CardObject) -> bool {
     matches!((before, now), (CardObject::PrivateKey(before), CardObject::PrivateKey(now)) if before.reference != now.reference)
+}
+
+/// Where an object is that may be in a list.
+fn place_of(card: &CardObject) -> Option<KeyReference> {
+    let content = |DataReference(reference): DataReference| u16::try_from(reference).ok().map(KeyReference);
+    match card {
+        CardObject::PrivateKey(key) => Some(key.reference),
+        CardObject::SecretKey(key) => Some(key.reference),
+        CardObject::Certificate(certificate) => certificate.reference.and_then(content),
+        CardObject::Data(data) => content(data.reference),
+        CardObject::Attestation(_) => None,
+    }
 }
 
 /// What a refusal to make an object means to the caller.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::card::key::KeyKind;
 use crate::card::new_key::StoreAbilities;
-use crate::card::{Abilities, Description, KeyReference, PinDescription, Readiness, Role};
+use crate::card::{Abilities, Description, PinDescription, Readiness, Role};
 use crate::object::session_object::SessionObjects;
 use crate::object::set::ObjectSet;
 use crate::object::{Content, Object};
@@ -51,6 +51,8 @@ pub struct TokenState {
     pub facilities: Facilities,
     /// The token objects, once read.
     pub objects: Option<Arc<ObjectSet>>,
+    /// A write has failed since they were read: what it has changed shows when they are read again.
+    pub stale: bool,
     /// Those are with them that the card shows only to its user.
     pub revealed: bool,
     /// Who is logged in.
@@ -63,8 +65,6 @@ pub struct TokenState {
     pub session_objects: SessionObjects,
     /// Open sessions by handle.
     pub sessions: HashMap<u64, OpenSession>,
-    /// Lasting keys of which nobody knows whether they came into being.
-    pub torn: Vec<KeyReference>,
     /// The card may hold a PIN that we verified, unless it was reset more often than this since. It outlives a
     /// login that became void on our side: what is verified for certain no more is not dropped for certain.
     pub verified: Option<u64>,
@@ -84,6 +84,11 @@ impl TokenState {
         let description = Arc::new(description);
         self.description = Some(Arc::clone(&description));
         description
+    }
+
+    /// The token objects, as far as they are known to be as they were read.
+    pub fn known_objects(&self) -> Option<Arc<ObjectSet>> {
+        self.objects.clone().filter(|_| !self.stale)
     }
 
     /// Who is logged in while the card's security epoch is `now`. A login that became void takes the private

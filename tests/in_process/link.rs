@@ -254,7 +254,7 @@ impl Connection for LocalConnection {
         let alone = self.reader.occupied();
         let resets = self.reader.resets.load(Ordering::SeqCst);
         let was_reset = std::mem::replace(&mut self.resets, resets) != resets;
-        Ok(Begun { transaction: Box::new(LocalTransaction { reader: &self.reader, _alone: alone }), was_reset })
+        Ok(Begun { transaction: Box::new(LocalTransaction { reader: &self.reader, resets, _alone: alone }), was_reset })
     }
 
     fn atr(&self) -> Vec<u8> {
@@ -286,6 +286,8 @@ fn dispose(reader: &LocalReader, disposition: Disposition) -> Result<(), LinkErr
 
 struct LocalTransaction<'c> {
     reader: &'c LocalReader,
+    /// How often the card had been reset at the beginning: from another on, nothing is transmitted any more.
+    resets: u32,
     _alone: MutexGuard<'c, ()>,
 }
 
@@ -293,6 +295,9 @@ impl Transaction for LocalTransaction<'_> {
     fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, LinkError> {
         if let Some(error) = self.reader.trouble() {
             return Err(error);
+        }
+        if self.reader.resets.load(Ordering::SeqCst) != self.resets {
+            return Err(LinkError::Reset);
         }
         self.reader.reader.transmit(command).map(Zeroizing::new).map_err(link_error)
     }

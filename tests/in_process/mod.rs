@@ -12,6 +12,7 @@ mod closing_faults;
 mod closing_races;
 mod closing_scale;
 mod context_login;
+mod cuts;
 mod ejection;
 mod endless_cards;
 mod exclusive;

@@ -1,12 +1,13 @@
 //! Certificates and data objects: a file each, named in CDF and DODF.
 //!
-//! As with keys: made first and listed then, deleted first and taken from the list then.
+//! Made first and listed then, taken from the list first and deleted then: what is listed is whole. What breaks off is a
+//! file without a name, of which the caller's journal knows.
 
 use super::file::APPLICATION;
 use super::lasting::{Lists, value};
 use super::objects::{CERTIFICATES, data_reference};
 use super::store;
-use crate::card::new_object::{Change, NewCertificate, NewData};
+use crate::card::new_object::{Change, ContentClass, NewCertificate, NewData};
 use crate::card::pkcs15::binary::update_binary;
 use crate::card::pkcs15::{CertificateEntry, Common, DataEntry, Entry, ObjectClass, ObjectValue, Path};
 use crate::card::{Authentication, CardError, Certificate, Data, DataReference, KeyReference, x509};
@@ -26,7 +27,7 @@ impl Lists<'_> {
         channel: &mut Channel<'_>,
         new: &NewCertificate,
     ) -> Result<Certificate, CardError> {
-        let file = self.content_file(channel, CERTIFICATE_FILES, &new.der, false)?;
+        let file = self.content_file(channel, ContentClass::Certificate, &new.der)?;
         let mut entry = CertificateEntry::new(new.id.clone(), value(file));
         entry.common = Common::guarded(&new.label, Authentication::Never, self.auth_id);
         if let Some(fields) = x509::fields(&new.der) {
@@ -39,8 +40,8 @@ impl Lists<'_> {
 
     /// Writes a data object, and tells where it is.
     pub(super) fn add_data(&mut self, channel: &mut Channel<'_>, new: &NewData) -> Result<(Data, Path), CardError> {
-        let files = if new.private { PRIVATE_FILES } else { PUBLIC_FILES };
-        let file = self.content_file(channel, files, &new.value, new.private)?;
+        let class = if new.private { ContentClass::PrivateData } else { ContentClass::Data };
+        let file = self.content_file(channel, class, &new.value)?;
         let mut entry = DataEntry::new(new.application.clone(), value(file));
         let authentication = if new.private { Authentication::Once } else { Authentication::Never };
         entry.common = Common::guarded(&new.label, authentication, self.auth_id);
@@ -56,20 +57,20 @@ impl Lists<'_> {
         channel: &mut Channel<'_>,
         reference: DataReference,
     ) -> Result<(), CardError> {
-        let deleted = self.delete_content(channel, reference)?;
         let mut named = false;
         for class in CERTIFICATES {
             let taken = self.take::<CertificateEntry>(channel, class, |entry| is_at(&entry.value, reference))?;
             named |= !taken.is_empty();
         }
+        let deleted = self.delete_content(channel, reference)?;
         if deleted || named { Ok(()) } else { Err(CardError::NotFound) }
     }
 
     /// Deletes a data object and takes it from its list.
     pub(super) fn delete_data(&mut self, channel: &mut Channel<'_>, reference: DataReference) -> Result<(), CardError> {
-        let deleted = self.delete_content(channel, reference)?;
         let class = ObjectClass::DataObjects;
         let taken = self.take::<DataEntry>(channel, class, |entry| is_at(&entry.value, reference))?;
+        let deleted = self.delete_content(channel, reference)?;
         if deleted || !taken.is_empty() { Ok(()) } else { Err(CardError::NotFound) }
     }
 
@@ -106,8 +107,8 @@ impl Lists<'_> {
     ) -> Result<DataReference, CardError> {
         let file = match &change.value {
             Some(content) => {
-                let files = if data.private { PRIVATE_FILES } else { PUBLIC_FILES };
-                Some(self.content_file(channel, files, content, data.private)?)
+                let class = if data.private { ContentClass::PrivateData } else { ContentClass::Data };
+                Some(self.content_file(channel, class, content)?)
             }
             None => None,
         };
@@ -124,16 +125,22 @@ impl Lists<'_> {
         });
         match (changed, file) {
             (Ok(1..), Some(file)) => {
-                // The object is changed; what is left of the former content is only room.
-                let _ = self.delete_content(channel, data.reference);
+                // The object is changed; what is left of the former content is only room, of which the journal knows.
+                match self.delete_content(channel, data.reference) {
+                    Err(error @ CardError::Channel(_)) => return Err(error),
+                    Err(_) => drop(self.delete_content(channel, data.reference)),
+                    Ok(_) => {}
+                }
                 Ok(DataReference(u32::from(file)))
             }
             (Ok(1..), None) => Ok(data.reference),
-            (failed, file) => {
+            // Whether the list names the file is looked at by whoever works off the journal.
+            (Err(error), _) => Err(error),
+            (Ok(_), file) => {
                 if let Some(file) = file {
                     let _ = self.delete_file(channel, file);
                 }
-                failed.and(Err(CardError::NotFound))
+                Err(CardError::NotFound)
             }
         }
     }
@@ -142,9 +149,8 @@ impl Lists<'_> {
     fn content_file(
         &mut self,
         channel: &mut Channel<'_>,
-        identifiers: core::ops::RangeInclusive<u16>,
+        class: ContentClass,
         content: &[u8],
-        private: bool,
     ) -> Result<u16, CardError> {
         if content.is_empty() {
             return Err(CardError::Input);
@@ -152,7 +158,11 @@ impl Lists<'_> {
         if content.len() > LONGEST {
             return Err(CardError::Memory);
         }
-        let KeyReference(file) = store::free_identifier(channel, identifiers, |_| false)?;
+        let KeyReference(file) = match self.reserved.take().filter(|file| files(class).contains(&file.0)) {
+            Some(reserved) => reserved,
+            None => free_file(channel, class)?,
+        };
+        let private = class == ContentClass::PrivateData;
         store::create_content_file(channel, file, content.len(), self.pin, private)?;
         let selected = self.application.files.select(channel, &path(file)).map(drop);
         let written = selected.and_then(|()| update_binary(channel, 0, content));
@@ -161,6 +171,27 @@ impl Lists<'_> {
             let _ = self.delete_file(channel, file);
         }
         written.map(|()| file)
+    }
+
+    /// Deletes the file of a content that no list names; `NotFound`, and nothing deleted, where it is gone or named.
+    pub(super) fn delete_unlisted_content(&mut self, channel: &mut Channel<'_>, file: u16) -> Result<(), CardError> {
+        let there = match self.application.files.select(channel, &path(file)) {
+            Ok(_) => true,
+            Err(CardError::NotFound) => false,
+            Err(error) => return Err(error),
+        };
+        let certificate = files(ContentClass::Certificate).contains(&file);
+        if !there {
+            return Err(CardError::NotFound);
+        }
+        let own = if certificate { ObjectClass::Certificates } else { ObjectClass::DataObjects };
+        let named = self.names::<CertificateEntry>(channel, &CERTIFICATES, (file, own), |entry| Some(&entry.value))?
+            || self
+                .names::<DataEntry>(channel, &[ObjectClass::DataObjects], (file, own), |entry| Some(&entry.value))?;
+        if named {
+            return Err(CardError::NotFound);
+        }
+        self.delete_file(channel, file)
     }
 
     fn list_or_delete<T: Entry>(
@@ -195,6 +226,25 @@ impl Lists<'_> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// File identifiers for contents of a class.
+fn files(class: ContentClass) -> core::ops::RangeInclusive<u16> {
+    match class {
+        ContentClass::Certificate => CERTIFICATE_FILES,
+        ContentClass::Data => PUBLIC_FILES,
+        ContentClass::PrivateData => PRIVATE_FILES,
+    }
+}
+
+/// Whether the file with this identifier is one for a content.
+pub(super) fn is_content(file: u16) -> bool {
+    [CERTIFICATE_FILES, PUBLIC_FILES, PRIVATE_FILES].iter().any(|files| files.contains(&file))
+}
+
+/// A free file for a content.
+pub(super) fn free_file(channel: &mut Channel<'_>, class: ContentClass) -> Result<KeyReference, CardError> {
+    store::free_identifier(channel, files(class), |_| false)
 }
 
 /// Where the content of an object with this reference is, which this module has written.

@@ -5,7 +5,7 @@ use super::{AID, MANUFACTURER, MyEid, cipher, content, identifier, initializatio
 use crate::card::command::{security, selection};
 use crate::card::key::{KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, PrivateValue, Storage, StoreAbilities, Unwrapping};
-use crate::card::new_object::{Change, NewCertificate, NewData};
+use crate::card::new_object::{Change, ContentClass, NewCertificate, NewData};
 use crate::card::secret_key::{CipherMode, Direction, SecretKey};
 use crate::card::{
     Abilities, CardApplication, CardError, CardObject, Certificate, Data, DataReference, DecipherScheme, Description,
@@ -275,7 +275,19 @@ impl CardApplication for MyEid {
     }
 
     fn delete_unlisted(&mut self, channel: &mut Channel<'_>, reference: KeyReference) -> Result<(), CardError> {
-        self.with_lists(channel, |lists, channel| lists.delete_unlisted(channel, reference))
+        self.with_lists(channel, |lists, channel| match content::is_content(reference.0) {
+            true => lists.delete_unlisted_content(channel, reference.0),
+            false => lists.delete_unlisted(channel, reference),
+        })
+    }
+
+    fn reserve_content(
+        &mut self,
+        channel: &mut Channel<'_>,
+        class: ContentClass,
+    ) -> Result<Option<KeyReference>, CardError> {
+        self.reserved_content = Some(content::free_file(channel, class)?);
+        Ok(self.reserved_content)
     }
 
     fn write_certificate(&mut self, channel: &mut Channel<'_>, new: &NewCertificate) -> Result<Certificate, CardError> {

@@ -28,6 +28,21 @@ impl Head {
         Ok(head)
     }
 
+    /// The same for a change: where the card only does not show a file, nothing is changed.
+    pub(super) fn read_to_write(channel: &mut Channel<'_>, application: &mut Application) -> Result<Self, CardError> {
+        let place = application.object_directory();
+        let object_directory = match application.files.read_directory(channel, &place) {
+            Err(CardError::NotFound) => return Self::read(channel, application),
+            directory => directory?,
+        };
+        let place = application.token_info();
+        let content = absent_or(application.files.read_object(channel, &place))?;
+        let token_info = content.and_then(|content| TokenInfo::parse(&content).ok());
+        let mut head = Self { token_info, object_directory, authentication: Vec::new() };
+        head.authentication = head.list(channel, application, &[ObjectClass::AuthenticationObjects])?;
+        Ok(head)
+    }
+
     /// Reads the directory files of these classes.
     pub(super) fn list<T: Entry>(
         &self,

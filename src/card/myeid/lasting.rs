@@ -33,6 +33,8 @@ pub(super) struct Lists<'a> {
     pub(super) auth_id: &'a [u8],
     /// Reference of the user's PIN.
     pub(super) pin: u8,
+    /// The file for the next content, where one was chosen.
+    pub(super) reserved: Option<KeyReference>,
 }
 
 impl Lists<'_> {
@@ -56,7 +58,7 @@ impl Lists<'_> {
         entry.common = Common::guarded(&key.label, key.authentication, self.auth_id);
         self.push(channel, ObjectClass::PrivateKeys, entry)?;
         let Some(public) = &key.public else { return Ok(()) };
-        let file = self.public_file(channel, public)?;
+        let file = self.public_file(channel, key.reference, public)?;
         let attributes = KeyAttributes { native: false, ..KeyAttributes::new(key.id.clone(), usage.of_public_half()) };
         let mut entry = PublicKeyEntry::new(algorithm, attributes, value(file), size);
         entry.common = Common::guarded(&key.label, Authentication::Never, self.auth_id);
@@ -94,6 +96,7 @@ impl Lists<'_> {
             Err(error) => return Err(error),
         };
         let named = self.remove(channel, file)?;
+        self.delete_public_file(channel, KeyReference(file))?;
         if deleted || named { Ok(()) } else { Err(CardError::NotFound) }
     }
 
@@ -104,7 +107,17 @@ impl Lists<'_> {
         channel: &mut Channel<'_>,
         KeyReference(file): KeyReference,
     ) -> Result<(), CardError> {
-        let found = KeyFile::select(channel, file)?;
+        let found = match KeyFile::select(channel, file) {
+            Err(CardError::NotFound) => {
+                if store::is_missing(channel, file)? {
+                    // What is named and gone is a deletion that broke off.
+                    self.remove(channel, file)?;
+                    self.delete_public_file(channel, KeyReference(file))?;
+                }
+                return Err(CardError::NotFound);
+            }
+            found => found?,
+        };
         let own = match found.kind {
             Some(Kind::Rsa | Kind::Curve) => ObjectClass::PrivateKeys,
             Some(Kind::Des | Kind::Aes | Kind::GenericSecret) => ObjectClass::SecretKeys,
@@ -114,7 +127,8 @@ impl Lists<'_> {
             return Err(CardError::NotFound);
         }
         KeyFile::select(channel, file)?;
-        store::delete_selected(channel)
+        store::delete_selected(channel)?;
+        self.delete_public_file(channel, KeyReference(file))
     }
 
     /// Whether a list of keys names this file, or may name it in a manner that is not understood. The list of its `own`
@@ -132,7 +146,7 @@ impl Lists<'_> {
             || self.names::<SecretKeyEntry>(channel, &secrets, (file, own), |key| key.value.as_ref())?)
     }
 
-    fn names<T: Entry>(
+    pub(super) fn names<T: Entry>(
         &mut self,
         channel: &mut Channel<'_>,
         classes: &[ObjectClass],
@@ -241,18 +255,34 @@ impl Lists<'_> {
         KeyAttributes { key_reference: Some(i32::from(low)), ..KeyAttributes::new(id, usage) }
     }
 
-    /// Puts the public half in a file: SubjectPublicKeyInfo, read by all.
-    fn public_file(&self, channel: &mut Channel<'_>, public: &PublicKey) -> Result<u16, CardError> {
+    /// Puts the public half in a file: SubjectPublicKeyInfo, read by all. It is called after the key's file, where that
+    /// is free, so that it is found when the making breaks off here.
+    fn public_file(&self, channel: &mut Channel<'_>, key: KeyReference, public: &PublicKey) -> Result<u16, CardError> {
         let content = public.to_spki();
-        let KeyReference(file) = store::free_identifier(channel, PUBLIC_KEYS, |_| false)?;
+        let own = public_file_of(key);
+        let file = match store::free_identifier(channel, own..=own, |_| false) {
+            Err(CardError::Memory) => store::free_identifier(channel, PUBLIC_KEYS, |_| false)?.0,
+            free => free?.0,
+        };
         store::create_public_file(channel, file, content.len(), self.pin)?;
         KeyFile::select(channel, file)?;
-        let written = update_binary(channel, 0, &content);
-        if !matches!(written, Ok(()) | Err(CardError::Channel(_))) && KeyFile::select(channel, file).is_ok() {
-            // What failed first is what the caller needs to know.
-            let _ = store::delete_selected(channel);
+        update_binary(channel, 0, &content)?;
+        Ok(file)
+    }
+
+    /// Deletes the file of a public half that no list names, which is left where its making broke off.
+    fn delete_public_file(&mut self, channel: &mut Channel<'_>, key: KeyReference) -> Result<(), CardError> {
+        let file = public_file_of(key);
+        match KeyFile::select(channel, file) {
+            Ok(found) if found.kind.is_none() => {}
+            Ok(_) | Err(CardError::NotFound) => return Ok(()),
+            Err(error) => return Err(error),
         }
-        written.map(|()| file)
+        if self.is_named(channel, file, ObjectClass::PublicKeys)? {
+            return Ok(());
+        }
+        KeyFile::select(channel, file)?;
+        store::delete_selected(channel)
     }
 
     pub(super) fn push<T: Entry>(
@@ -282,6 +312,11 @@ impl Lists<'_> {
             Ok(taken)
         })
     }
+}
+
+/// The file for the public half of a key.
+fn public_file_of(KeyReference(file): KeyReference) -> u16 {
+    PUBLIC_KEYS.start() & 0xFF00 | file & 0x00FF
 }
 
 /// Where a file of the application is.

@@ -61,6 +61,8 @@ pub struct MyEid {
     listed: BTreeSet<KeyReference>,
     /// References that were given out and not filled yet.
     reserved: BTreeSet<KeyReference>,
+    /// The file for the next content, where one was chosen.
+    reserved_content: Option<KeyReference>,
 }
 
 /// Whether the historical bytes have the card's name.
@@ -98,6 +100,7 @@ impl MyEid {
             data: BTreeMap::new(),
             listed: BTreeSet::new(),
             reserved: BTreeSet::new(),
+            reserved_content: None,
         }
     }
 
@@ -178,7 +181,8 @@ impl MyEid {
         channel: &mut Channel<'_>,
         work: impl FnOnce(&mut Lists<'_>, &mut Channel<'_>) -> Result<R, CardError>,
     ) -> Result<R, CardError> {
-        let head = self.read_head(channel)?;
+        let head = Head::read_to_write(channel, &mut self.application)?;
+        self.pins = Pins::listed(&head.authentication);
         self.head = None;
         let user = self.pins.user();
         let lists = &mut Lists {
@@ -186,6 +190,7 @@ impl MyEid {
             head: &head,
             auth_id: &user.auth_id,
             pin: user.reference(),
+            reserved: self.reserved_content.take(),
         };
         work(lists, channel)
     }

@@ -130,6 +130,13 @@ pub(super) fn free_identifier(
     Err(CardError::Memory)
 }
 
+/// Whether the card's own list of its files has not this one, which is another answer than that to its selection.
+pub(super) fn is_missing(channel: &mut Channel<'_>, identifier: u16) -> Result<bool, CardError> {
+    select_directory(channel)?;
+    let listed = get_data_by_number(channel, FILES)?;
+    Ok(!listed.as_chunks().0.contains(&identifier.to_be_bytes()))
+}
+
 /// Generates a key pair.
 pub(super) fn generate_key_pair(
     channel: &mut Channel<'_>,

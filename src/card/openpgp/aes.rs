@@ -96,8 +96,12 @@ impl OpenPgp {
     ) -> Result<SecretKey, CardError> {
         let NewKind::Secret(kind) = new.kind else { return Err(CardError::NotSupported) };
         match put(channel, value) {
+            Err(error @ CardError::Channel(_)) => {
+                self.aes = Known::Nothing;
+                Err(error)
+            }
             // The length is all that can be wrong with it: opcard takes 32 bytes only.
-            Err(CardError::Status { .. }) => Err(CardError::NotSupported),
+            Err(CardError::Status { status, .. }) if status.sw1() != 0x6F => Err(CardError::NotSupported),
             result => {
                 result?;
                 self.aes = Known::Present(kind);
@@ -109,10 +113,14 @@ impl OpenPgp {
     /// Destroys the key: another takes its place, since no command deletes it for certain; then the DO is emptied where
     /// the card does that.
     pub(super) fn delete_aes(&mut self, channel: &mut Channel<'_>) -> Result<(), CardError> {
-        match put(channel, &[0; 32]) {
-            Err(CardError::Status { .. }) => put(channel, &[0; 16])?,
-            result => result?,
+        let replaced = match put(channel, &[0; 32]) {
+            Err(CardError::Status { .. }) => put(channel, &[0; 16]),
+            result => result,
+        };
+        if let Err(CardError::Channel(_)) = replaced {
+            self.aes = Known::Nothing;
         }
+        replaced?;
         self.aes = Known::Absent;
         match put(channel, &[]) {
             Err(error @ CardError::Channel(_)) => Err(error),

@@ -80,6 +80,22 @@ impl Access {
         }
     }
 
+    /// The same before a write: what the card only does not show may be there.
+    pub(super) fn read_before_write(
+        &mut self,
+        channel: &mut Channel<'_>,
+        identifier: &Identifier,
+        key: Key,
+    ) -> Result<Option<Vec<u8>>, CardError> {
+        self.choose(channel, identifier, key)?;
+        match get_data_by_number(channel, CERTIFICATE) {
+            Ok(content) => Ok(certificate(&content)),
+            Err(CardError::NotFound | CardError::NotSupported) => Ok(None),
+            Err(CardError::Status { status, .. }) if matches!(status.sw1(), 0x6A..=0x6B) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Writes the certificate of `key`; an empty one deletes it.
     pub(super) fn write(
         &mut self,

@@ -540,6 +540,11 @@ impl CardApplication for OpenPgp {
         if reference == aes::REFERENCE { self.delete_aes(channel) } else { self.delete(channel, Key::of(reference)?) }
     }
 
+    /// Whether DO D5 had a key before nobody knows: that one is not taken away for another that may not have come.
+    fn take_back(&mut self, channel: &mut Channel<'_>, reference: KeyReference) -> Result<(), CardError> {
+        if reference == aes::REFERENCE { Err(CardError::NotFound) } else { self.delete(channel, Key::of(reference)?) }
+    }
+
     fn write_certificate(&mut self, channel: &mut Channel<'_>, new: &NewCertificate) -> Result<Certificate, CardError> {
         self.add_certificate(channel, new)
     }

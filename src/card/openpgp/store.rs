@@ -39,6 +39,8 @@ const KINDS: &[KeyKind] = &[
     RSA_1024,
 ];
 
+/// SW1 of 6F00: no precise diagnosis.
+const NO_DIAGNOSIS: u8 = 0x6F;
 /// General feature management in user interaction flags: a button (OpenPGP card 4.1.3.1).
 const BUTTON: u8 = 0x20;
 
@@ -161,7 +163,9 @@ impl OpenPgp {
         if self.data.key(key).attributes != Some(wanted) {
             match put_data_by_number(channel, key.attributes(), wanted.encode(key)?.into()) {
                 // Nothing else can be wrong with them.
-                Err(CardError::Status { .. }) => return Err(CardError::NotSupported),
+                Err(CardError::Status { status, .. }) if status.sw1() != NO_DIAGNOSIS => {
+                    return Err(CardError::NotSupported);
+                }
                 result => result?,
             }
         }
@@ -219,13 +223,17 @@ impl OpenPgp {
             return Err(CardError::NotSupported);
         }
         self.change_attributes(channel, key, present)?;
-        put_data_by_number(channel, key.attributes(), present.encode(key)?.into())?;
+        let restored = put_data_by_number(channel, key.attributes(), present.encode(key)?.into());
         if self.is_kept(channel, key, present.kind)? {
-            return Err(CardError::NotSupported);
+            return restored.and(Err(CardError::NotSupported));
         }
-        fingerprint::clear(channel, key)?;
+        // The key is gone, whatever else the card still says of it.
+        let cleared = fingerprint::clear(channel, key);
         self.data = ApplicationData::read(channel)?;
-        Ok(())
+        match restored.and(cleared) {
+            Err(error @ CardError::Channel(_)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Writes the first other attributes that the card takes.
@@ -256,7 +264,7 @@ impl OpenPgp {
         new: &NewCertificate,
     ) -> Result<Certificate, CardError> {
         let key = self.certified_key(channel, new)?;
-        if self.certificates.read(channel, &self.data.identifier, key)?.is_some() {
+        if self.certificates.read_before_write(channel, &self.data.identifier, key)?.is_some() {
             return Err(CardError::Occupied);
         }
         self.put_certificate(channel, key, &new.der)?;
@@ -290,7 +298,7 @@ impl OpenPgp {
 
     /// Deletes a certificate.
     pub(super) fn remove_certificate(&mut self, channel: &mut Channel<'_>, key: Key) -> Result<(), CardError> {
-        match self.certificates.read(channel, &self.data.identifier, key)? {
+        match self.certificates.read_before_write(channel, &self.data.identifier, key)? {
             Some(_) => self.put_certificate(channel, key, &[]),
             None => Err(CardError::NotFound),
         }

@@ -272,6 +272,11 @@ impl CardApplication for Piv {
         }
     }
 
+    /// A card that does not tell of its keys shows none that nobody knows of: the next one takes its place.
+    fn take_back(&mut self, channel: &mut Channel<'_>, reference: KeyReference) -> Result<(), CardError> {
+        if self.metadata == Some(true) { self.destroy(channel, reference) } else { Err(CardError::NotFound) }
+    }
+
     fn write_certificate(&mut self, channel: &mut Channel<'_>, new: &NewCertificate) -> Result<Certificate, CardError> {
         self.add_certificate(channel, new)
     }

@@ -149,6 +149,18 @@ pub(super) fn read_if_present(channel: &mut Channel<'_>, tag: Tag) -> Result<Opt
     }
 }
 
+/// Content of the data object `tag` that is about to be replaced, or `None` where the card says that it has none. What
+/// the card only does not show may be there.
+pub(super) fn read_before_write(channel: &mut Channel<'_>, tag: Tag) -> Result<Option<Vec<u8>>, CardError> {
+    use CardError as E;
+    match read(channel, tag) {
+        Ok(content) => Ok(Some(content.to_vec())),
+        Err(E::NotFound | E::NotSupported | E::Malformed { .. }) => Ok(None),
+        Err(E::Status { status, .. }) if matches!(status.sw1(), 0x6A..=0x6B) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Content of a data object that holds a secret; `NotFound` also for an empty one.
 pub(super) fn read_secret(channel: &mut Channel<'_>, tag: Tag) -> Result<SecretBytes, CardError> {
     let answer = get_secret_data(channel, tag)?;

@@ -94,7 +94,7 @@ fn add_key(
     objects: &mut Vec<CardObject>,
     generated: &mut Vec<(PivKey, Option<PublicKey>)>,
 ) -> Result<(), CardError> {
-    let metadata = metadata(piv, channel, key)?;
+    let metadata = metadata_to_show(piv, channel, key)?;
     let fields = stored.as_deref().and_then(x509::fields);
     let certified = fields.as_ref().and_then(|fields| fields.public.clone());
     let made = piv.made.get(&key.reference);
@@ -168,6 +168,15 @@ pub(super) fn certificate_object(key: PivKey, der: Vec<u8>, public: Option<Publi
     })
 }
 
+/// What is told of a key that is only shown: what the card refuses to tell it does not have.
+fn metadata_to_show(piv: &mut Piv, channel: &mut Channel<'_>, key: PivKey) -> Result<KeyMetadata, CardError> {
+    match metadata(piv, channel, key) {
+        Err(error @ CardError::Channel(_)) => Err(error),
+        Err(_) => Ok(KeyMetadata::Unsupported),
+        told => told,
+    }
+}
+
 /// GET METADATA where the card has it. A card that is no YubiKey but answers FD like one is asked until it shows
 /// that it does not fill the answer.
 pub(super) fn metadata(piv: &mut Piv, channel: &mut Channel<'_>, key: PivKey) -> Result<KeyMetadata, CardError> {
@@ -181,7 +190,12 @@ pub(super) fn metadata(piv: &mut Piv, channel: &mut Channel<'_>, key: PivKey) ->
     if piv.metadata == Some(false) {
         return Ok(KeyMetadata::Unsupported);
     }
-    let answer = yubikey::key_metadata(channel, key)?;
+    let answer = match yubikey::key_metadata(channel, key) {
+        Err(error @ CardError::Channel(_)) => return Err(error),
+        // Of a card that is not known to tell of its keys, this tells that it does not.
+        Err(_) if piv.metadata.is_none() && !piv.maker.is_yubikey() => KeyMetadata::Unsupported,
+        answer => answer?,
+    };
     match answer {
         KeyMetadata::Unsupported if piv.metadata.is_none() => piv.metadata = Some(false),
         KeyMetadata::Key(_) => piv.metadata = Some(true),

@@ -10,11 +10,12 @@ use cardea_apdu::tlv::{Builder, Reader};
 use cardea_apdu::{Command, Tag};
 use p256::elliptic_curve::sec1::ToSec1Point as _;
 
-use super::Piv;
+use super::certificate::certificate;
 use super::general_authenticate::{abilities, algorithm};
 use super::key_reference::{PivKey, intersection, possible_usage};
 use super::objects::{self, certified_key};
 use super::yubikey::{self, KeyMetadata, Version, pin_policy, touch_policy};
+use super::{Piv, data_object};
 use crate::card::command::execute;
 use crate::card::key::{Curve, KeyKind, PublicKey};
 use crate::card::new_key::{NewKey, NewKind, PrivateValue, Storage};
@@ -133,10 +134,11 @@ impl Piv {
         let told = objects::metadata(self, channel, key)?;
         match told {
             KeyMetadata::Key(metadata) if !metadata.is_destroyed() => return Ok(Occupancy::Key),
-            _ if self.made.contains_key(&key.reference) => return Ok(Occupancy::Key),
+            KeyMetadata::Unsupported if self.made.contains_key(&key.reference) => return Ok(Occupancy::Key),
             _ => {}
         }
-        Ok(match objects::read_certificate(channel, key)? {
+        let content = data_object::read_before_write(channel, key.certificate)?;
+        Ok(match content.and_then(|content| certificate(&content).ok().flatten()) {
             Some(stored) => Occupancy::Certificate(certified_key(&stored)),
             None => Occupancy::Free,
         })

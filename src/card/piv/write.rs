@@ -30,7 +30,7 @@ impl Piv {
         } else {
             PivKey::with_id(&new.id).ok_or(CardError::Input)?
         };
-        let before = data_object::read_if_present(channel, key.certificate)?.unwrap_or_default();
+        let before = data_object::read_before_write(channel, key.certificate)?.unwrap_or_default();
         if !matches!(certificate::certificate(&before), Ok(None)) && !before.is_empty() {
             return Err(CardError::Occupied);
         }
@@ -41,13 +41,7 @@ impl Piv {
         self.store_certificate(channel, key, &new.der, &before)?;
         self.destroyed.remove(&key.reference);
         self.count_retired(channel, key);
-        Ok(Certificate {
-            reference: Some(DataReference(key.certificate.number())),
-            id: vec![key.id],
-            label: key.label(),
-            der: new.der.clone(),
-            public: new.public.clone(),
-        })
+        Ok(written(key, new))
     }
 
     /// The key on the card with this public half.
@@ -94,7 +88,7 @@ impl Piv {
         certificate: &Certificate,
     ) -> Result<(), CardError> {
         let key = certified(certificate)?;
-        if objects::read_certificate(channel, key)?.is_none() {
+        if data_object::read_before_write(channel, key.certificate)?.is_none() {
             return Err(CardError::NotFound);
         }
         self.administer(channel, |_, channel| data_object::write_content(channel, key.certificate, &[]))?;
@@ -122,10 +116,11 @@ impl Piv {
             Ok(_) => return Ok(true),
             Err(CardError::NotFound) => return Ok(false),
             Err(CardError::SecurityStatus) if object.is_private() => {}
-            Err(error @ CardError::Channel(_)) => return Err(error),
             // Something is there that is no data object.
             Err(CardError::Malformed { .. }) => return Ok(true),
-            Err(_) => return Ok(false),
+            Err(CardError::NotSupported) => return Ok(false),
+            Err(CardError::Status { status, .. }) if matches!(status.sw1(), 0x6A..=0x6B) => return Ok(false),
+            Err(error) => return Err(error),
         }
         if object.tag == PRINTED_INFORMATION && self.protects_key(channel)? {
             return Ok(true);
@@ -142,14 +137,13 @@ impl Piv {
         value: &[u8],
         before: &[u8],
     ) -> Result<(), CardError> {
-        self.administer(channel, |_, channel| {
-            let written = data_object::write_content(channel, object.tag, value);
-            restored(channel, object.tag, before, written)
-        })?;
         if object.tag == data_object::CHUID.tag {
             self.chuid = Known::NotAsked;
         }
-        Ok(())
+        self.administer(channel, |_, channel| {
+            let written = data_object::write_content(channel, object.tag, value);
+            restored(channel, object.tag, before, written)
+        })
     }
 
     /// Deletes a data object: it is left empty.
@@ -161,11 +155,10 @@ impl Piv {
         if matches!(data_object::read(channel, object.tag), Err(CardError::NotFound)) {
             return Err(CardError::NotFound);
         }
-        self.administer(channel, |_, channel| data_object::write_content(channel, object.tag, &[]))?;
         if object.tag == data_object::CHUID.tag {
             self.chuid = Known::NotAsked;
         }
-        Ok(())
+        self.administer(channel, |_, channel| data_object::write_content(channel, object.tag, &[]))
     }
 
     /// Changes an object: a new id moves a key or a certificate, a new value replaces the content. Labels are the
@@ -220,12 +213,16 @@ impl Piv {
         let public = if change.value.is_some() { objects::certified_key(&der) } else { certificate.public.clone() };
         if to != from {
             let new = NewCertificate { id: vec![to.id], label: to.label(), der, public };
-            let moved = self.add_certificate(channel, &new)?;
+            let there = data_object::read_before_write(channel, to.certificate)?.unwrap_or_default();
+            // A move that broke off is ended.
+            if certificate::certificate(&there).ok().flatten().as_ref() != Some(&new.der) {
+                self.add_certificate(channel, &new)?;
+            }
             self.remove_certificate(channel, certificate)?;
-            return Ok(moved);
+            return Ok(written(to, &new));
         }
         if der != certificate.der {
-            let before = data_object::read_if_present(channel, from.certificate)?.ok_or(CardError::NotFound)?;
+            let before = data_object::read_before_write(channel, from.certificate)?.ok_or(CardError::NotFound)?;
             self.store_certificate(channel, from, &der, &before)?;
         }
         Ok(Certificate { der, public, ..certificate.clone() })
@@ -274,6 +271,17 @@ impl Piv {
         self.administer(channel, |_, channel| {
             data_object::write_content(channel, data_object::KEY_HISTORY.tag, &content)
         })
+    }
+}
+
+/// The certificate as it is with this key.
+fn written(key: PivKey, new: &NewCertificate) -> Certificate {
+    Certificate {
+        reference: Some(DataReference(key.certificate.number())),
+        id: vec![key.id],
+        label: key.label(),
+        der: new.der.clone(),
+        public: new.public.clone(),
     }
 }
 

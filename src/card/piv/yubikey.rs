@@ -200,8 +200,11 @@ pub(super) fn key_metadata(channel: &mut Channel<'_>, key: PivKey) -> Result<Key
     match accept(INS_GET_METADATA, response) {
         Ok(answer) => Ok(Metadata::parse(&answer).map_or(KeyMetadata::Unsupported, KeyMetadata::Key)),
         Err(CardError::NotFound) => Ok(KeyMetadata::NoKey),
-        Err(error @ CardError::Channel(_)) => Err(error),
-        Err(_) => Ok(KeyMetadata::Unsupported),
+        Err(CardError::NotSupported) => Ok(KeyMetadata::Unsupported),
+        Err(CardError::Status { status, .. }) if matches!(status.sw1(), 0x67 | 0x6A..=0x6E) => {
+            Ok(KeyMetadata::Unsupported)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -11,3 +11,5 @@ mod moving;
 mod officer;
 mod policies;
 mod tries;
+
+pub use bench::{KEY, YUBIKEY, rsa};

@@ -29,6 +29,7 @@ use cryptoki_sys::*;
 use super::keys::template;
 use super::link::{Desk, LocalReader};
 use super::setting::{USER, pin};
+pub use wrapping::info;
 
 /// CKA_ID of what is made here.
 pub const ID: u8 = 0x77;

@@ -9,7 +9,6 @@ use cardea_pkcs11::error::Error;
 use cardea_pkcs11::library::Library;
 use cardea_pkcs11::mechanism::Mechanism;
 use cardea_pkcs11::mechanism::symmetric::SecretKind;
-use cardea_pkcs11::pcsc::LinkError;
 use cardea_pkcs11::session::{Session, generate, objects};
 use cryptoki_sys::*;
 
@@ -81,13 +80,13 @@ fn bury(journal: &Path) {
 fn dies(setting: &Setting, nth: u32, way: Way) -> Option<Library> {
     let library = setting.afresh();
     let session = logged_in(&library);
-    setting.reader.fail_link(nth, LinkError::Communication);
+    setting.reader.virtual_reader().fault(Fault::at(nth, Action::Fail).times(MANY));
     let made = way(&session);
-    if setting.reader.has_trouble() {
-        objects::destroy(&session, made.unwrap()).unwrap();
+    setting.reader.virtual_reader().clear_faults();
+    if let Ok(made) = made {
+        objects::destroy(&session, made).unwrap();
         return None;
     }
-    made.unwrap_err();
     bury(&setting.journal);
     Some(library)
 }

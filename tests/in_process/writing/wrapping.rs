@@ -20,7 +20,7 @@ const RSA: &[u8] = &CKK_RSA.to_ne_bytes();
 const EC: &[u8] = &CKK_EC.to_ne_bytes();
 
 /// The PrivateKeyInfo of this name.
-fn info(name: &str) -> Vec<u8> {
+pub fn info(name: &str) -> Vec<u8> {
     let line = include_str!("pkcs8.txt").lines().find_map(|line| line.strip_prefix(name)).unwrap();
     hex::decode(line.trim()).unwrap()
 }
