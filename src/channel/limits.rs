@@ -81,6 +81,16 @@ impl Limits {
         self
     }
 
+    /// The card says how long a command APDU it takes.
+    pub fn card_takes(&mut self, command: usize) {
+        let data = command.saturating_sub(EXTENDED_OVERHEAD);
+        if data > SHORT_DATA {
+            self.data = self.data.min(data);
+        } else {
+            self.extended = Extended::No;
+        }
+    }
+
     /// Longest data field of a short command; what is longer is sent by command chaining.
     pub fn short_data(&self) -> usize {
         self.short_data
@@ -166,6 +176,21 @@ mod tests {
         assert!(limits.allow_extended(&command(300).le(1012)) && !limits.allow_extended(&command(300).le(1013)));
         assert!(!limits.allow_extended(&command(300).le_max()));
         assert_eq!(limits.short_data(), 255);
+    }
+
+    #[test]
+    fn what_the_card_takes_bounds_the_command_and_nothing_is_extended_for_less_than_a_short_one() {
+        let mut limits = reader("REINER SCT cyberJack one 00 00");
+        let command = |data: usize| Command::new(0, 0xDB, 0x3F, 0xFF).data(&vec![0; data]);
+        limits.card_takes(512);
+        assert!(limits.allow_extended(&command(512 - 9)) && !limits.allow_extended(&command(512 - 8)));
+        limits.card_takes(usize::MAX);
+        assert!(!limits.allow_extended(&command(512 - 8)), "the least of all counts");
+        for short in [0, 8, 261] {
+            let mut limits = limits;
+            limits.card_takes(short);
+            assert_eq!((limits.extended(), limits.longest_data()), (Extended::No, 255), "{short}");
+        }
     }
 
     #[test]

@@ -98,6 +98,11 @@ impl<'t> Channel<'t> {
         self.number = number;
     }
 
+    /// The card says how long a command APDU it takes.
+    pub fn card_takes(&mut self, command: usize) {
+        self.limits.card_takes(command);
+    }
+
     /// Command APDUs sent so far, GET RESPONSE and parts of chains included.
     pub fn commands(&self) -> u64 {
         self.commands

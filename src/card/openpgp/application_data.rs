@@ -1,6 +1,7 @@
 //! Application related data, DO 6E (OpenPGP card 4.4.1): nearly everything about the card in one answer.
 
 use cardea_apdu::Tag;
+use cardea_apdu::extended_length::{EXTENDED_LENGTH_INFORMATION, ExtendedLengthInformation};
 use cardea_apdu::tlv::Reader;
 
 use super::algorithm::Attributes;
@@ -65,6 +66,8 @@ pub(super) struct ApplicationData {
     pub(super) identifier: Identifier,
     pub(super) capabilities: Capabilities,
     pub(super) passwords: Status,
+    /// How long APDUs may be; only some cards tell.
+    extended_length: Option<ExtendedLengthInformation>,
     /// In the order of [`Key::ALL`].
     keys: [KeyData; 3],
 }
@@ -72,7 +75,11 @@ pub(super) struct ApplicationData {
 impl ApplicationData {
     /// GET DATA of 6E.
     pub(super) fn read(channel: &mut Channel<'_>) -> Result<Self, CardError> {
-        Self::parse(&get_data_by_number(channel, APPLICATION_RELATED_DATA)?)
+        let data = Self::parse(&get_data_by_number(channel, APPLICATION_RELATED_DATA)?)?;
+        if let Some(lengths) = data.extended_length {
+            channel.card_takes(lengths.command);
+        }
+        Ok(data)
     }
 
     /// Reads the answer. Cards give the object with its tag or its content alone (opcard); the discretionary data
@@ -94,6 +101,8 @@ impl ApplicationData {
         let identifier = Identifier::parse(find(0x4F)?.ok_or(MALFORMED)?)?;
         let capabilities = Capabilities::parse(find(0xC0)?.ok_or(MALFORMED)?, &identifier)?;
         let passwords = Status::parse(find(0xC4)?.ok_or(MALFORMED)?)?;
+        let extended_length = find(EXTENDED_LENGTH_INFORMATION.number())?;
+        let extended_length = extended_length.and_then(|value| ExtendedLengthInformation::parse(value).ok());
         let fingerprints = find(0xC5)?.unwrap_or_default();
         let (times, _) = find(0xCD)?.unwrap_or_default().as_chunks::<4>();
         let origins = find(0xDE)?;
@@ -108,7 +117,7 @@ impl ApplicationData {
                 policy: KeyPolicy { pin: None, touch: find(u32::from(key.interaction_flag()))?.and_then(touch) },
             };
         }
-        Ok(Self { identifier, capabilities, passwords, keys })
+        Ok(Self { identifier, capabilities, passwords, extended_length, keys })
     }
 
     /// Of a card that tells no more than this, or nothing.

@@ -1,5 +1,6 @@
 //! Keys made and brought by the security officer, certificates, and the card made anew.
 
+use cardea_harness::card::VirtualCard;
 use cardea_harness::openpgp::{OpenPgpOptions, PW1, PW3};
 use cardea_harness::provision::{Authority, Holder, KeyKind as HarnessKind, KeySlot, Usage as CertificateUsage};
 use cardea_pkcs11::card::key::{Curve, KeyKind, PublicKey};
@@ -244,4 +245,25 @@ fn a_key_gets_the_touch_that_is_wanted_and_a_rule_that_its_place_does_not_have_i
     // This card knows no touch that lasts.
     assert_eq!(generate(&mut bench, &wish(3, None, Some(Touch::Cached))), Err(CardError::NotSupported));
     assert!(bench.objects().is_empty());
+}
+
+#[test]
+fn no_command_is_longer_than_the_card_says_that_it_takes() {
+    let layout = cardea_harness::openpgp::OpenPgpLayout::modern();
+    let mut bench = Bench::with(OpenPgpOptions::default(), &layout).with_officer();
+    let new = certificate(&mut bench, 3, 500);
+    let mut data = bench.link.card.transmit(&[0x00, 0xCA, 0x00, 0x6E, 0x00, 0x00, 0x00]);
+    let lengths = data.windows(5).position(|found| found == [0x7F, 0x66, 0x08, 0x02, 0x02]).unwrap();
+    data[lengths + 5..lengths + 7].copy_from_slice(&300u16.to_be_bytes());
+    bench.link.answers = vec![([0x00, 0xCA, 0x00, 0x6E], data)];
+    bench.run(|application, channel| {
+        application.describe(channel).unwrap();
+        application.write_certificate(channel, &new).unwrap();
+    });
+    let longest = bench.link.commands.iter().map(Vec::len).max().unwrap();
+    assert!((250..=300).contains(&longest), "{longest}");
+    bench.link.answers.clear();
+    assert!(
+        bench.objects().iter().any(|object| matches!(object, CardObject::Certificate(found) if found.der == new.der))
+    );
 }
