@@ -127,7 +127,7 @@ impl Lists<'_> {
             (Ok(1..), Some(file)) => {
                 // The object is changed; what is left of the former content is only room, of which the journal knows.
                 match self.delete_content(channel, data.reference) {
-                    Err(error @ CardError::Channel(_)) => return Err(error),
+                    Err(error @ (CardError::Channel(_) | CardError::SecurityStatus)) => return Err(error),
                     Err(_) => drop(self.delete_content(channel, data.reference)),
                     Ok(_) => {}
                 }
