@@ -128,7 +128,7 @@ impl Lists<'_> {
                 // The object is changed; what is left of the former content is only room, of which the journal knows.
                 match self.delete_content(channel, data.reference) {
                     Err(error @ (CardError::Channel(_) | CardError::SecurityStatus)) => return Err(error),
-                    Err(_) => drop(self.delete_content(channel, data.reference)),
+                    Err(_) => drop(self.delete_content(channel, data.reference)?),
                     Ok(_) => {}
                 }
                 Ok(DataReference(u32::from(file)))
