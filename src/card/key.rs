@@ -13,6 +13,8 @@ use cardea_brainpool_p512::BrainpoolP512r1;
 use p256::elliptic_curve::{self, sec1::ToSec1Point as _};
 use thiserror::Error;
 
+use super::number::significant;
+
 pub use encoding::octet_string;
 pub use signature::{ecdsa_from_der, ecdsa_to_der};
 
@@ -185,8 +187,8 @@ impl PublicKey {
     /// The modulus is odd and of [`RSA_MIN_BITS`] to [`RSA_MAX_BITS`] bits, the exponent odd, at least 3 and
     /// below the modulus (RFC 8017 3.1); beside a long modulus it is short.
     pub fn from_rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
-        let modulus = without_leading_zeros(modulus);
-        let exponent = without_leading_zeros(exponent);
+        let modulus = significant(modulus);
+        let exponent = significant(exponent);
         let bits = bit_len(modulus);
         let dear = bits > ANY_EXPONENT_BITS && bit_len(exponent) > SHORT_EXPONENT_BITS;
         if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&bits) || dear {
@@ -264,7 +266,7 @@ impl PublicKey {
     /// Algorithm and size.
     pub fn kind(&self) -> KeyKind {
         match self {
-            Self::Rsa { modulus, .. } => KeyKind::Rsa { bits: bit_len(without_leading_zeros(modulus)) },
+            Self::Rsa { modulus, .. } => KeyKind::Rsa { bits: bit_len(significant(modulus)) },
             Self::Ec { curve, .. } => KeyKind::Ec(*curve),
             Self::Ed25519(_) => KeyKind::Ed25519,
             Self::X25519(_) => KeyKind::X25519,
@@ -286,12 +288,6 @@ impl PublicKey {
             Self::Ed25519(bytes) | Self::X25519(bytes) => Some(octet_string(bytes)),
         }
     }
-}
-
-/// A big-endian number without its leading zeros; empty for zero.
-fn without_leading_zeros(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
 }
 
 /// Bits of a big-endian number without leading zeros.

@@ -4,7 +4,8 @@ use der::Encode;
 use der::asn1::UintRef;
 
 use super::encoding::two_integers;
-use super::{Curve, KeyError, without_leading_zeros};
+use super::{Curve, KeyError};
+use crate::card::number::significant;
 
 /// r || s, each of the field's length, from a DER Ecdsa-Sig-Value with nothing after it.
 ///
@@ -14,7 +15,7 @@ pub fn ecdsa_from_der(der: &[u8], curve: Curve) -> Result<Vec<u8>, KeyError> {
     let length = curve.field_len();
     let mut signature = Vec::with_capacity(2 * length);
     for number in [r, s] {
-        let number = without_leading_zeros(number);
+        let number = significant(number);
         if number.is_empty() {
             return Err(KeyError::Malformed);
         }
