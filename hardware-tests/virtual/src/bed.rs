@@ -93,6 +93,10 @@ impl Bed {
         if self.plugged.take().is_some() {
             let free = "for try in $(seq 100); do usbip port 2>/dev/null | grep -q 'Port 0' || exit 0; sleep 0.1; done";
             let _ = self.guest.run(free);
+            // pcscd lists a reader for a moment after that, which the next case must not take for its own.
+            let _ = self.guest.ask("initialize", "");
+            let _ = self.await_token(false);
+            let _ = self.guest.ask("finalize", "");
         }
     }
 

@@ -29,6 +29,9 @@ pub(super) fn describes(bed: &mut Bed, description: ReaderDescription) -> Outcom
     for expected in ["E: ID_SMARTCARD_READER=1", "uaccess", "S: smartcard/by-id/"] {
         ensure(output.contains(expected), || format!("no {expected} in\n{output}"))?;
     }
+    // A reader that pcscd is only about to take would come while the next case plugs in its own.
+    bed.initialize()?;
+    bed.guest().ask("finalize", "")?;
     let link = "test -c \"$(readlink -f /dev/smartcard/by-id/*)\"";
     bed.guest().run(link).map(drop)
 }
