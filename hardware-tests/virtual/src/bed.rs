@@ -137,6 +137,12 @@ impl Bed {
         self.await_token(true)
     }
 
+    /// Waits until pcscd has taken the reader: who calls C_Initialize from now on finds it there.
+    pub(crate) fn settle(&mut self) -> Outcome {
+        self.initialize()?;
+        self.guest.ask("finalize", "").map(drop)
+    }
+
     /// C_OpenSession and C_Login with the PIN.
     pub(crate) fn log_in(&mut self) -> Outcome {
         self.guest.ask("open", "")?;

@@ -11,6 +11,8 @@ const GENERAL_AUTHENTICATE: u8 = 0x87;
 
 pub(super) fn card(bed: &mut Bed, description: Option<ReaderDescription>) -> Outcome {
     bed.plug(description.map_or_else(|| ReaderDescription::parse(EXTENDED), Ok)?)?;
+    // Otherwise its coming may be an event that the first wait tells of.
+    bed.settle()?;
     let slot = bed.initialize()?;
     bed.log_in()?;
     bed.sign()?;

@@ -29,9 +29,6 @@ pub(super) fn describes(bed: &mut Bed, description: ReaderDescription) -> Outcom
     for expected in ["E: ID_SMARTCARD_READER=1", "uaccess", "S: smartcard/by-id/"] {
         ensure(output.contains(expected), || format!("no {expected} in\n{output}"))?;
     }
-    // A reader that pcscd is only about to take would come while the next case plugs in its own.
-    bed.initialize()?;
-    bed.guest().ask("finalize", "")?;
     let link = "test -c \"$(readlink -f /dev/smartcard/by-id/*)\"";
     bed.guest().run(link).map(drop)
 }
@@ -39,6 +36,7 @@ pub(super) fn describes(bed: &mut Bed, description: ReaderDescription) -> Outcom
 pub(super) fn known(bed: &mut Bed, _: Option<ReaderDescription>) -> Outcome {
     let description = ReaderDescription::parse(EXTENDED)?;
     describes(bed, description.clone())?;
+    bed.settle()?;
     let output = properties(bed, &description)?;
     ensure(output.contains("E: CARDEA_READER=Alcor Micro AU9540"), || output.clone())
 }
@@ -47,6 +45,7 @@ pub(super) fn known(bed: &mut Bed, _: Option<ReaderDescription>) -> Outcome {
 pub(super) fn awake(bed: &mut Bed, _: Option<ReaderDescription>) -> Outcome {
     let description = ReaderDescription::parse(SHORT)?;
     describes(bed, description.clone())?;
+    bed.settle()?;
     let control = bed.guest().run(&format!(
         "{}echo auto >$device/power/control
         udevadm trigger --settle --action=add $device
